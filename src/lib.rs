@@ -1,1 +1,5 @@
+//! An audit trail for LLM calls, native to OpenTelemetry.
 
+pub mod record;
+
+pub use self::record::RecordId;

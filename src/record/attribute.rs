@@ -1,0 +1,163 @@
+//! The attribute table, version 1: the names that every form of a record is written with.
+//!
+//! Names follow the OpenTelemetry GenAI conventions (development, as of November 2026) where these have one; the rest
+//! is under `llm_audit.`. The table is in the order of the names' bytes, which for ASCII is the order of RFC 8785, so
+//! that a record which is walked in this order is canonical at once.
+//!
+//! Integers are OTLP integers, never strings. Absent means unknown; zero means zero.
+
+/// Version of the table, written as `llm_audit.schema`.
+pub const VERSION: u64 = 1;
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribute {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// What the value is.
+    pub kind: Kind,
+    /// What the attribute is to the record.
+    pub role: Role,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A floating-point number.
+    Double,
+    /// True, or absent.
+    Flag,
+    /// A whole number from 0 to 2^63 - 1.
+    Int,
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
+}
+
+/// What an attribute is to the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The authentication code itself.
+    Authentication,
+    /// Worked out from proven attributes for people and dashboards; not in the canonical bytes.
+    Derived,
+    /// In the canonical bytes; on the wire a field of the OTLP record or its resource.
+    Native,
+    /// In the canonical bytes; on the wire an attribute.
+    Proven,
+}
+
+macro_rules! attributes {
+    ($($constant:ident $name:literal $kind:ident $role:ident $meaning:literal)+) => {
+        /// All attributes, in canonical order.
+        pub const TABLE: &[Attribute] = &[$($constant),+];
+        $(
+            #[doc = concat!("`", $name, "`: ", $meaning, ".")]
+            pub const $constant: Attribute =
+                Attribute { name: $name, kind: Kind::$kind, role: Role::$role, meaning: $meaning };
+        )+
+    };
+}
+
+attributes! {
+    CLIENT_ADDRESS "client.address" Text Proven "where the request came from"
+    ERROR_TYPE "error.type" Text Proven "class of the error, of low cardinality"
+    CONVERSATION_ID "gen_ai.conversation.id" Text Proven "conversation (chat thread), as given"
+    OPERATION_NAME "gen_ai.operation.name" Text Proven "kind of call: chat, embeddings, …"
+    PROVIDER_NAME "gen_ai.provider.name" Text Proven "whose model"
+    REQUEST_MAX_TOKENS "gen_ai.request.max_tokens" Int Proven "limit of tokens that was set"
+    REQUEST_MODEL "gen_ai.request.model" Text Proven "model asked for"
+    REQUEST_STREAM "gen_ai.request.stream" Flag Proven "true where a stream was asked for, else absent"
+    REQUEST_TEMPERATURE "gen_ai.request.temperature" Double Proven "temperature that was set"
+    REQUEST_TOP_P "gen_ai.request.top_p" Double Proven "nucleus-sampling share that was set"
+    RESPONSE_FINISH_REASONS "gen_ai.response.finish_reasons" Texts Proven "why it stopped, one a choice"
+    RESPONSE_ID "gen_ai.response.id" Text Proven "provider's identifier of the answer"
+    RESPONSE_MODEL "gen_ai.response.model" Text Proven "model that answered"
+    TIME_TO_FIRST_CHUNK "gen_ai.response.time_to_first_chunk" Double Derived "seconds to the first piece of a stream"
+    AUDIO_INPUT_TOKENS "gen_ai.usage.audio.input_tokens" Int Proven "input that was audio, part of input"
+    AUDIO_OUTPUT_TOKENS "gen_ai.usage.audio.output_tokens" Int Proven "output that was audio, part of output"
+    CACHE_READ_INPUT_TOKENS "gen_ai.usage.cache_read.input_tokens" Int Proven "input read from the cache, part of input"
+    CACHE_WRITE_INPUT_TOKENS "gen_ai.usage.cache_write.input_tokens" Int Proven "input written to the cache, part of input"
+    INPUT_TOKENS "gen_ai.usage.input_tokens" Int Proven "all input, cached included"
+    OUTPUT_TOKENS "gen_ai.usage.output_tokens" Int Proven "all output, reasoning included"
+    REASONING_OUTPUT_TOKENS "gen_ai.usage.reasoning.output_tokens" Int Proven "reasoning (thinking), part of output"
+    ACCESS_OPERATION "llm_audit.access.operation" Text Proven "login, logout, read, export, …"
+    ACCESS_OUTCOME "llm_audit.access.outcome" Text Proven "allowed, denied, failed"
+    ACCESS_RESOURCE "llm_audit.access.resource" Text Proven "on what"
+    ACTION "llm_audit.action" Text Proven "messages.create, chat.completions.create, …; created, updated, …"
+    CHANGE_BEFORE_VALUE "llm_audit.change.before_value" Text Proven "state before, JSON, secrets masked"
+    CHANGE_API_KEY "llm_audit.change.changed_by_api_key" Text Proven "keyed hash of the API key in use"
+    CHANGE_OBJECT_ID "llm_audit.change.object_id" Text Proven "which object"
+    CHANGE_TABLE_NAME "llm_audit.change.table_name" Text Proven "kind of object"
+    CHANGE_UPDATED_VALUES "llm_audit.change.updated_values" Text Proven "what was set, JSON, secrets masked"
+    COST_EXACT "llm_audit.cost.exact" Text Proven "US dollars, exact decimal"
+    COST_PRICE_TABLE "llm_audit.cost.price_table" Text Proven "digest of the price table"
+    COST_REASON "llm_audit.cost.reason" Text Proven "why there is no cost"
+    COST_SOURCE "llm_audit.cost.source" Text Proven "local, provider, none"
+    COST_USD "llm_audit.cost.usd" Double Derived "US dollars, for dashboards"
+    CREDENTIAL_HASH "llm_audit.credential.hash" Text Proven "keyed hash of the credential in use"
+    DURATION_NS "llm_audit.duration_ns" Int Proven "start to last exit, nanoseconds"
+    ERROR_MESSAGE "llm_audit.error.message" Text Proven "first 500 characters, masked"
+    INPUT_HASH "llm_audit.input.hash" Text Proven "keyed hash of the messages sent"
+    KIND "llm_audit.kind" Text Proven "call, change, access, system"
+    LATENCY_MS "llm_audit.latency_ms" Int Derived "start to last exit, milliseconds"
+    MAC "llm_audit.mac" Text Authentication "authentication code over the canonical bytes"
+    METADATA "llm_audit.metadata" Text Proven "JSON object, at most 16 KiB"
+    OUTPUT_HASH "llm_audit.output.hash" Text Proven "keyed hash of the messages received"
+    PARENT_SPAN_ID "llm_audit.parent_span_id" Text Proven "span around this one (log form; a span has it as a field)"
+    RECORD_ID "llm_audit.record.id" Text Proven "UUIDv7, the idempotency key"
+    SANITIZATION_CLASS "llm_audit.sanitization.<class>" Int Proven "matches replaced, by class"
+    SANITIZATION_COUNT "llm_audit.sanitization.count" Int Proven "matches replaced before sending"
+    SANITIZATION_RULES "llm_audit.sanitization.rules" Text Proven "digest of the rules"
+    SANITIZATION_STATUS "llm_audit.sanitization.status" Text Proven "applied, observed, skipped, error"
+    SCHEMA "llm_audit.schema" Int Proven "version of this table: 1"
+    SERVICE_TIER "llm_audit.service_tier" Text Proven "provider's price class of the call"
+    STATUS "llm_audit.status" Text Proven "success, error, blocked, cancelled, unknown"
+    STATUS_REASON "llm_audit.status.reason" Text Proven "why, of low cardinality"
+    STREAM_ID "llm_audit.stream.id" Text Proven "emitter stream, UUIDv7"
+    STREAM_SEQ "llm_audit.stream.seq" Int Proven "gapless number in the stream, from 0"
+    SYSTEM_DETAIL "llm_audit.system.detail" Text Proven "facts, JSON object"
+    SYSTEM_EVENT "llm_audit.system.event" Text Proven "start, stop, heartbeat, gap, …"
+    SYSTEM_PROMPT_HASH "llm_audit.system_prompt.hash" Text Proven "keyed hash of the system prompt"
+    TENANT "llm_audit.tenant" Text Proven "tenant, which has hash keys of its own"
+    TIME_TO_FIRST_CHUNK_NS "llm_audit.time_to_first_chunk_ns" Int Proven "nanoseconds to the first piece of a stream"
+    TOOLS_HASH "llm_audit.tools.hash" Text Proven "keyed hash of the tool definitions"
+    CACHE_WRITE_1H_INPUT_TOKENS "llm_audit.usage.cache_write_1h.input_tokens" Int Proven "of the cache-written input, what is kept for an hour"
+    USAGE_SOURCE "llm_audit.usage.source" Text Proven "provider, estimated, none"
+    SERVER_ADDRESS "server.address" Text Proven "where the provider was reached"
+    SERVER_PORT "server.port" Int Proven "the port there"
+    SERVICE_NAME "service.name" Text Native "the application (resource attribute)"
+    SESSION_ID "session.id" Text Proven "session of the client application"
+    SPAN_ID "span_id" Text Native "OpenTelemetry span id"
+    TIME "time_unix_nano" Int Native "start, nanoseconds since 1970"
+    TRACE_ID "trace_id" Text Native "OpenTelemetry trace id"
+    USER_HASH "user.hash" Text Proven "keyed hash of the user's identifier"
+    USER_ID "user.id" Text Proven "the user's identifier (log form)"
+}
+
+/// What stands before the class in the name of a class count.
+pub const SANITIZATION_PREFIX: &str = "llm_audit.sanitization.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_canonical_order_without_repetition() {
+        assert!(TABLE.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn the_table_is_frozen() {
+        let rows = TABLE
+            .iter()
+            .map(|row| format!("{} {:?} {:?}\n", row.name, row.kind, row.role));
+        assert_eq!(
+            rows.collect::<String>(),
+            include_str!("testdata/attributes-v1.txt")
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! A call as it was seen: the only place where raw text lives, wiped when it is dropped.
+
+use std::fmt;
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{Actor, Label, RecordId, Timestamp, TraceContext, Usage};
+
+/// Raw text: a prompt, an answer, an error. Wiped from memory on drop; cannot be printed, cloned or serialised.
+pub struct RawText(Zeroizing<Vec<u8>>);
+
+impl RawText {
+    /// Takes the bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text, with what is not UTF-8 replaced.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned())
+    }
+}
+
+impl From<&str> for RawText {
+    fn from(text: &str) -> Self {
+        Self::new(text.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for RawText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawText({} bytes)", self.0.len())
+    }
+}
+
+/// Captured content, in the form in which it is hashed.
+#[derive(Debug)]
+pub enum Content {
+    /// The canonical form (RFC 8785) of a JSON value.
+    Json(RawText),
+    /// Bytes that are no JSON.
+    Bytes(RawText),
+}
+
+impl Content {
+    /// The canonical form of anything that serialises to JSON; `None` where it does not (a number that is not finite,
+    /// a map with keys that are no text).
+    #[must_use]
+    pub fn canonical(value: &(impl Serialize + ?Sized)) -> Option<Self> {
+        serde_json_canonicalizer::to_vec(&value)
+            .ok()
+            .map(|bytes| Self::Json(RawText::new(bytes)))
+    }
+
+    /// The content of a text: its canonical form where it is JSON, else its bytes.
+    ///
+    /// Text that repeats a key of an object is no JSON here: two readers would disagree on what it says.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        let json = super::strict_json::parse(text).and_then(|value| Self::canonical(&value));
+        json.unwrap_or_else(|| Self::Bytes(RawText::from(text)))
+    }
+
+    /// The raw text.
+    #[must_use]
+    pub fn raw(&self) -> &RawText {
+        match self {
+            Self::Json(raw) | Self::Bytes(raw) => raw,
+        }
+    }
+}
+
+/// What a provider's answer says, read by `provider`.
+#[derive(Debug, Default)]
+pub struct ResponseFacts {
+    /// The provider's identifier of the answer.
+    pub id: Option<Label>,
+    /// The model that answered.
+    pub model: Option<Label>,
+    /// Why it stopped, one entry a choice.
+    pub finish_reasons: Vec<Label>,
+    /// Tokens.
+    pub usage: Usage,
+    /// The provider's price class of this call.
+    pub service_tier: Option<Label>,
+    /// The messages received, in the form of the OpenTelemetry GenAI conventions (`gen_ai.output.messages`).
+    pub output: Option<Content>,
+    /// What the answer is.
+    pub verdict: Verdict,
+}
+
+/// What a provider's answer is.
+#[derive(Debug, Default)]
+pub enum Verdict {
+    /// An answer.
+    #[default]
+    Answered,
+    /// Refused or filtered, with the reason's name.
+    Blocked(Label),
+    /// An error.
+    Failed(Failure),
+}
+
+/// An error as it was seen.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its class, of low cardinality.
+    pub error_type: Label,
+    /// Its text.
+    pub message: Option<RawText>,
+}
+
+/// How the end of a call was seen.
+#[derive(Debug, Default)]
+pub enum Ending {
+    /// Nothing was seen yet.
+    #[default]
+    Unseen,
+    /// An answer came.
+    Answered,
+    /// A filter, a guardrail or a refusal stopped it.
+    Blocked(Label),
+    /// The application gave up, with the reason.
+    Cancelled(Label),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// A call as it was seen, with its raw text. The gate makes the record of it.
+#[derive(Debug)]
+pub struct CapturedCall {
+    /// The record's identity.
+    pub record_id: RecordId,
+    /// When it began.
+    pub time: Timestamp,
+    /// The application that it comes from.
+    pub service: Option<Label>,
+    /// Who acted; hashes absent, made at the gate.
+    pub actor: Actor,
+    /// The credential in use.
+    pub credential: Option<RawText>,
+    /// Its place in a trace.
+    pub trace: Option<TraceContext>,
+    /// What kind of call.
+    pub operation: Label,
+    /// What was asked of which interface, where the application said; worked out at the gate otherwise.
+    pub action: Option<Label>,
+    /// Whose model.
+    pub provider: Option<Label>,
+    /// Where the provider was reached.
+    pub server_address: Option<Label>,
+    /// The port there.
+    pub server_port: Option<u16>,
+    /// What was asked for.
+    pub request: super::Request,
+    /// What came back, content and counts included.
+    pub response: ResponseFacts,
+    /// From the start to the first piece of a streamed answer, in nanoseconds.
+    pub time_to_first_chunk_ns: Option<u64>,
+    /// The system prompt.
+    pub system_prompt: Option<Content>,
+    /// The messages sent.
+    pub input: Option<Content>,
+    /// The tool definitions.
+    pub tools: Option<Content>,
+    /// How it ended.
+    pub ending: Ending,
+    /// From the start to the last exit, in nanoseconds.
+    pub duration_ns: Option<u64>,
+}
+
+impl CapturedCall {
+    /// A call of which nothing but its beginning is known.
+    #[must_use]
+    pub fn new(record_id: RecordId, time: Timestamp, operation: Label) -> Self {
+        Self {
+            record_id,
+            time,
+            service: None,
+            actor: Actor::default(),
+            credential: None,
+            trace: None,
+            operation,
+            action: None,
+            provider: None,
+            server_address: None,
+            server_port: None,
+            request: super::Request::default(),
+            response: ResponseFacts::default(),
+            time_to_first_chunk_ns: None,
+            system_prompt: None,
+            input: None,
+            tools: None,
+            ending: Ending::Unseen,
+            duration_ns: None,
+        }
+    }
+
+    /// Takes what an answer says: what is there replaces what was known, what is absent leaves it.
+    pub fn take_response(&mut self, facts: ResponseFacts) {
+        let known = &mut self.response;
+        known.id = facts.id.or(known.id.take());
+        known.model = facts.model.or(known.model.take());
+        known.service_tier = facts.service_tier.or(known.service_tier.take());
+        known.output = facts.output.or(known.output.take());
+        if !facts.finish_reasons.is_empty() {
+            known.finish_reasons = facts.finish_reasons;
+        }
+        if !facts.usage.is_empty() {
+            known.usage = facts.usage;
+        }
+        self.ending = match facts.verdict {
+            Verdict::Answered => Ending::Answered,
+            Verdict::Blocked(reason) => Ending::Blocked(reason),
+            Verdict::Failed(failure) => Ending::Failed(failure),
+        };
+    }
+}

@@ -1,0 +1,133 @@
+//! Money: exact decimal US dollars.
+
+use std::fmt;
+use std::iter::Sum;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+/// An amount of US dollars, exact: up to 28 significant digits, never negative, no rounding anywhere.
+///
+/// Prints without an exponent and without trailing zeros, and parses only what it prints.
+///
+/// ```
+/// use llm_audit::record::Usd;
+/// let price: Usd = "0.0000025".parse()?;
+/// assert_eq!(price.times(1_000).unwrap().to_string(), "0.0025");
+/// assert!("1e-6".parse::<Usd>().is_err());
+/// assert!("0.10".parse::<Usd>().is_err());
+/// # Ok::<(), llm_audit::record::UsdError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Usd(Decimal);
+
+/// The text is not an amount of US dollars as [`Usd`] prints it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a plain decimal amount of US dollars with at most 28 digits, such as 0.00125")]
+pub struct UsdError;
+
+impl Usd {
+    /// Nothing owed. Not the same as a cost that is not known.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// `count` times this amount, or `None` where 28 digits do not hold it exactly.
+    #[must_use]
+    pub fn times(self, count: u64) -> Option<Self> {
+        self.0
+            .checked_mul(Decimal::from(count))
+            .filter(|product| product.scale() >= self.0.scale())
+            .map(Self::new)
+    }
+
+    /// This amount times an exact factor such as `0.5`, or `None` where 28 digits do not hold it exactly.
+    #[must_use]
+    pub fn scaled(self, factor: Decimal) -> Option<Self> {
+        let product = self.0.checked_mul(factor)?;
+        let exact = self.0.is_zero() || product.scale() == self.0.scale() + factor.scale();
+        (exact && !product.is_sign_negative()).then(|| Self::new(product))
+    }
+
+    /// The sum, or `None` where 28 digits do not hold it exactly.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let sum = self.0.checked_add(other.0)?;
+        (sum.scale() >= self.0.scale().max(other.0.scale())).then(|| Self::new(sum))
+    }
+
+    /// The nearest floating-point number, for dashboards; ledgers use the exact text.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.0.to_f64().unwrap_or(f64::MAX)
+    }
+
+    /// The exact decimal.
+    #[must_use]
+    pub fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    fn new(decimal: Decimal) -> Self {
+        Self(decimal.normalize())
+    }
+}
+
+impl fmt::Display for Usd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Usd {
+    type Err = UsdError;
+
+    fn from_str(text: &str) -> Result<Self, UsdError> {
+        let decimal = Decimal::from_str_exact(text).map_err(|_| UsdError)?;
+        let amount = Self::new(decimal);
+        let strict = !decimal.is_sign_negative() && amount.to_string() == text;
+        if strict { Ok(amount) } else { Err(UsdError) }
+    }
+}
+
+/// Sums for people's totals; saturates at the largest amount instead of failing.
+impl Sum for Usd {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, |total, amount| {
+            Self::new(total.0.saturating_add(amount.0))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_and_sums_are_exact_or_refused() {
+        let price: Usd = "0.0000000375".parse().unwrap();
+        assert_eq!(price.times(3).unwrap().to_string(), "0.0000001125");
+        assert_eq!(
+            price.scaled("0.5".parse().unwrap()).unwrap().to_string(),
+            "0.00000001875"
+        );
+        let tiny: Usd = "0.0000000000000000000000000001".parse().unwrap();
+        assert_eq!(
+            tiny.scaled("0.5".parse().unwrap()),
+            None,
+            "a 29th digit would be lost"
+        );
+        let large: Usd = "79228162514264337593543950335".parse().unwrap();
+        assert_eq!(large.plus(tiny), None);
+        assert_eq!(large.times(2), None);
+    }
+
+    #[test]
+    fn only_the_printed_form_is_parsed() {
+        for text in [
+            "", "-1", "+1", "1.0", "01", ".5", "1e3", " 1", "NaN", "1_000",
+        ] {
+            assert!(text.parse::<Usd>().is_err(), "{text}");
+        }
+        assert_eq!("0".parse::<Usd>().unwrap(), Usd::ZERO);
+    }
+}

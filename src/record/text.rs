@@ -1,0 +1,214 @@
+//! Bounded texts: every string of a record has a limit, and what is cut shows that it was cut.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A text is longer than its field allows, or is no JSON where JSON is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// The text is longer than the field's limit.
+    #[error("{length} {unit} where at most {limit} are allowed")]
+    TooLong {
+        /// What was given.
+        length: usize,
+        /// What is allowed.
+        limit: usize,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// The text is no JSON value of the kind that the field holds.
+    #[error("not a JSON value that the field can hold (line {line}, column {column})")]
+    NotJson {
+        /// Line of the first fault, from 1.
+        line: usize,
+        /// Column of the first fault, from 1.
+        column: usize,
+    },
+}
+
+/// A name or identifier: at most 1,024 bytes of UTF-8.
+///
+/// [`Label::clip`] cuts a longer text at a character boundary and ends it with `…`, so that the cut shows;
+/// parsing refuses it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Label(Box<str>);
+
+impl Label {
+    /// The longest label, in bytes.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// The text, cut to the limit where it is longer.
+    #[must_use]
+    pub fn clip(text: &str) -> Self {
+        if text.len() <= Self::MAX_BYTES {
+            return Self(text.into());
+        }
+        let room = Self::MAX_BYTES - ELLIPSIS.len();
+        Self(format!("{}{ELLIPSIS}", &text[..text.floor_char_boundary(room)]).into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Label {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(TextError::TooLong {
+                length: text.len(),
+                limit: Self::MAX_BYTES,
+                unit: "bytes",
+            });
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// An error text for people: at most 500 characters, the first ones of what the provider or client said,
+/// with captured content masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message(Box<str>);
+
+impl Message {
+    /// The longest message, in characters.
+    pub const MAX_CHARS: usize = 500;
+
+    /// The first 500 characters of the text.
+    #[must_use]
+    pub fn clip(text: &str) -> Self {
+        let end = text
+            .char_indices()
+            .nth(Self::MAX_CHARS)
+            .map_or(text.len(), |(at, _)| at);
+        Self(text[..end].into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Message {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let length = text.chars().count();
+        if length > Self::MAX_CHARS {
+            return Err(TextError::TooLong {
+                length,
+                limit: Self::MAX_CHARS,
+                unit: "characters",
+            });
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// A JSON value as its exact text: at most 16 KiB.
+///
+/// Kept as text so that the bytes which were hashed and proven are the bytes which are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonText(Box<str>);
+
+impl JsonText {
+    /// The longest JSON text, in bytes.
+    pub const MAX_BYTES: usize = 16 * 1024;
+
+    /// The value's canonical text (RFC 8785).
+    ///
+    /// # Errors
+    /// [`TextError::TooLong`] where the text would be longer than 16 KiB.
+    pub fn from_value(value: &serde_json::Value) -> Result<Self, TextError> {
+        let text = serde_json_canonicalizer::to_string(value)
+            .map_err(|_| TextError::NotJson { line: 1, column: 1 })?;
+        Self::bounded(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::from_str(&self.0).expect("only valid JSON is ever put into a JsonText")
+    }
+
+    fn bounded(text: String) -> Result<Self, TextError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(TextError::TooLong {
+                length: text.len(),
+                limit: Self::MAX_BYTES,
+                unit: "bytes",
+            });
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl FromStr for JsonText {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let fault = |error: serde_json::Error| TextError::NotJson {
+            line: error.line(),
+            column: error.column(),
+        };
+        serde_json::from_str::<serde_json::Value>(text).map_err(fault)?;
+        Self::bounded(text.to_owned())
+    }
+}
+
+const ELLIPSIS: &str = "…";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_label_is_cut_at_a_character_and_shows_it() {
+        let long = "é".repeat(600);
+        let label = Label::clip(&long);
+        assert!(label.as_str().ends_with('…') && label.as_str().len() <= Label::MAX_BYTES);
+        assert!(long.parse::<Label>().is_err());
+        assert_eq!(Label::clip("short").as_str(), "short");
+    }
+
+    #[test]
+    fn a_message_holds_500_characters_not_bytes() {
+        assert_eq!(
+            Message::clip(&"é".repeat(501)).as_str().chars().count(),
+            500
+        );
+        assert!("é".repeat(500).parse::<Message>().is_ok());
+        assert!("é".repeat(501).parse::<Message>().is_err());
+    }
+
+    #[test]
+    fn json_text_is_checked_and_bounded() {
+        assert!("{\"a\":".parse::<JsonText>().is_err());
+        assert!(
+            format!("\"{}\"", "x".repeat(JsonText::MAX_BYTES))
+                .parse::<JsonText>()
+                .is_err()
+        );
+        let text = JsonText::from_value(&serde_json::json!({"b": 1, "a": [true]})).unwrap();
+        assert_eq!(text.as_str(), r#"{"a":[true],"b":1}"#);
+    }
+}
