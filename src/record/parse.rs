@@ -301,15 +301,18 @@ impl Fields {
         let invalid = || RecordError::Invalid {
             name: attribute::SANITIZATION_CLASS.name,
         };
-        let is_class =
-            |name: &String, _: &mut OwnedValue| name.starts_with(attribute::SANITIZATION_PREFIX);
-        let mut classes = BTreeMap::new();
-        for (name, value) in self.0.extract_if(.., is_class) {
-            let class = name[attribute::SANITIZATION_PREFIX.len()..]
-                .parse()
-                .map_err(|_| invalid())?;
-            classes.insert(class, whole(&value).ok_or_else(invalid)?);
-        }
+        let fields = std::mem::take(&mut self.0).into_iter();
+        let (ours, others): (BTreeMap<_, _>, _) =
+            fields.partition(|(name, _)| name.starts_with(attribute::SANITIZATION_PREFIX));
+        self.0 = others;
+        let class = |(name, value): (String, OwnedValue)| {
+            let class = name[attribute::SANITIZATION_PREFIX.len()..].parse().ok()?;
+            Some((class, whole(&value)?))
+        };
+        let classes = ours
+            .into_iter()
+            .map(|entry| class(entry).ok_or_else(invalid))
+            .collect::<Result<_, _>>()?;
         Ok(Sanitization {
             status,
             count,

@@ -45,7 +45,7 @@ impl Label {
             return Self(text.into());
         }
         let room = Self::MAX_BYTES - ELLIPSIS.len();
-        Self(format!("{}{ELLIPSIS}", &text[..text.floor_char_boundary(room)]).into())
+        Self(format!("{}{ELLIPSIS}", boundary(text, room)).into())
     }
 
     /// The text.
@@ -173,6 +173,15 @@ impl FromStr for JsonText {
         serde_json::from_str::<serde_json::Value>(text).map_err(fault)?;
         Self::bounded(text.to_owned())
     }
+}
+
+/// The longest beginning of `text` that is whole characters and no longer than `room` bytes.
+fn boundary(text: &str, room: usize) -> &str {
+    let end = (0..=room)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    &text[..end]
 }
 
 const ELLIPSIS: &str = "…";
