@@ -67,10 +67,12 @@ pub use self::captured::{CapturedCall, Content, Ending, Failure, RawText, Respon
 pub use self::change::{Access, AccessOutcome, Change, System, SystemEvent};
 pub use self::digest::{DigestError, HashField, HashForm, KeyId, KeyedHash, Mac, ShortUnkeyedHash};
 pub use self::envelope::{Actor, Envelope, StreamPosition, TraceContext};
+pub(crate) use self::fields::Value;
 pub use self::fields::{AuditRecord, Body, Severity};
 pub use self::id::{IdError, RecordId, SpanId, StreamId, TraceId};
 pub use self::money::{Usd, UsdError};
 pub use self::parse::RecordError;
+pub(crate) use self::parse::{Fields, OwnedValue};
 pub use self::text::{JsonText, Label, Message, TextError};
 pub use self::time::{Timestamp, TimestampError};
 pub use self::usage::Usage;

@@ -1,0 +1,19 @@
+//! Records on the wire: the OTLP log record that is the record, the span that is a view of it, and back.
+//!
+//! OTLP 1.x protobuf (opentelemetry-proto `logs/v1`, `trace/v1`, `common/v1`), written and read by hand, so that a
+//! record is encoded once and every later hand only copies bytes. The generated types of `opentelemetry-proto` are the
+//! oracle of the tests.
+
+mod log;
+mod read;
+mod request;
+mod span;
+mod wire;
+
+pub use self::log::LogForm;
+pub use self::read::{DecodedRecord, decode};
+pub use self::request::{Signal, scope_and_resource, write_request};
+pub use self::span::{SpanIdentity, write_span};
+
+/// Name of the instrumentation scope of everything that is sent.
+pub const SCOPE: &str = "llm_audit";

@@ -1,0 +1,137 @@
+//! The span view: an OTLP `Span` made from the bytes of a call's log form.
+//!
+//! Name `{operation} {model}`, kind CLIENT, start and end from time and duration, status ERROR with the masked message
+//! where the call failed and unset otherwise (OpenTelemetry: never OK by an instrumentation). Attributes are those of
+//! the log form, byte for byte, but for `llm_audit.parent_span_id`, which is a field of a span, and `user.id`, which a
+//! span shows only where a rule says so; `user.hash` stands in for it.
+
+use super::log;
+use super::read::{int_value, raw_key_value, text_value};
+use super::wire::{Field, Fields, Write as _};
+use crate::record::attribute;
+
+/// Whether a span shows the user's identifier or only its keyed hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanIdentity {
+    /// `user.hash` only.
+    Hashed,
+    /// `user.id` too.
+    Shown,
+}
+
+/// Appends the `Span` message of the call whose log form is given. `false`, with `out` as it was, where there is none:
+/// the record is no call, or has no place in a trace.
+pub fn write_span(log_record: &[u8], identity: SpanIdentity, out: &mut Vec<u8>) -> bool {
+    let Some(facts) = Facts::read(log_record) else {
+        return false;
+    };
+    out.bytes_field(TRACE_ID, facts.trace_id);
+    out.bytes_field(SPAN_ID, facts.span_id);
+    let mut parent = [0; 8];
+    if facts
+        .parent
+        .is_some_and(|digits| crate::record::hex::decode(digits, &mut parent))
+    {
+        out.bytes_field(PARENT_SPAN_ID, &parent);
+    }
+    let space = usize::from(!facts.model.is_empty());
+    out.bytes_head(NAME, facts.operation.len() + space + facts.model.len());
+    out.extend_from_slice(facts.operation.as_bytes());
+    out.extend_from_slice(&b" "[..space]);
+    out.extend_from_slice(facts.model.as_bytes());
+    out.varint_field(KIND, KIND_CLIENT);
+    out.fixed64_field(START_TIME, facts.time);
+    out.fixed64_field(END_TIME, facts.time.saturating_add(facts.duration));
+    for (number, field) in Fields::new(log_record).flatten() {
+        if let (true, Field::Bytes(bytes)) = (number == u64::from(log::ATTRIBUTES), field) {
+            let hidden = raw_key_value(bytes).is_none_or(|(key, _)| {
+                key == attribute::PARENT_SPAN_ID.name
+                    || (key == attribute::USER_ID.name && identity == SpanIdentity::Hashed)
+            });
+            if !hidden {
+                out.bytes_field(ATTRIBUTES, bytes);
+            }
+        }
+    }
+    if facts.failed {
+        write_status(out, facts.message);
+    }
+    out.fixed32_field(FLAGS, log::SAMPLED);
+    true
+}
+
+/// What the fields of a span are made from.
+#[derive(Default)]
+struct Facts<'a> {
+    trace_id: &'a [u8],
+    span_id: &'a [u8],
+    parent: Option<&'a str>,
+    time: u64,
+    duration: u64,
+    operation: &'a str,
+    model: &'a str,
+    failed: bool,
+    message: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    fn read(log_record: &'a [u8]) -> Option<Self> {
+        let mut facts = Self::default();
+        for field in Fields::new(log_record) {
+            let (number, value) = field.ok()?;
+            match (u32::try_from(number).ok()?, value) {
+                (log::TIME, Field::Fixed64(nanos)) => facts.time = nanos,
+                (log::TRACE_ID, Field::Bytes(bytes)) => facts.trace_id = bytes,
+                (log::SPAN_ID, Field::Bytes(bytes)) => facts.span_id = bytes,
+                (log::ATTRIBUTES, Field::Bytes(bytes)) => facts.take(raw_key_value(bytes)?),
+                _ => {}
+            }
+        }
+        let complete =
+            facts.trace_id.len() == 16 && facts.span_id.len() == 8 && !facts.operation.is_empty();
+        complete.then_some(facts)
+    }
+
+    fn take(&mut self, (key, any): (&'a str, &'a [u8])) {
+        let text = || text_value(any).unwrap_or_default();
+        if key == attribute::OPERATION_NAME.name {
+            self.operation = text();
+        } else if key == attribute::REQUEST_MODEL.name {
+            self.model = text();
+        } else if key == attribute::DURATION_NS.name {
+            self.duration = int_value(any).unwrap_or(0);
+        } else if key == attribute::STATUS.name {
+            self.failed = text() == crate::record::Status::Error.as_str();
+        } else if key == attribute::ERROR_MESSAGE.name {
+            self.message = text_value(any);
+        } else if key == attribute::PARENT_SPAN_ID.name {
+            self.parent = text_value(any);
+        }
+    }
+}
+
+fn write_status(out: &mut Vec<u8>, message: Option<&str>) {
+    let mut status = Vec::new();
+    if let Some(message) = message {
+        status.bytes_field(STATUS_MESSAGE, message.as_bytes());
+    }
+    status.varint_field(STATUS_CODE, STATUS_ERROR);
+    out.bytes_field(STATUS, &status);
+}
+
+// Field numbers of `Span` and `Status` (trace/v1/trace.proto).
+const TRACE_ID: u32 = 1;
+const SPAN_ID: u32 = 2;
+const PARENT_SPAN_ID: u32 = 4;
+const NAME: u32 = 5;
+const KIND: u32 = 6;
+const START_TIME: u32 = 7;
+const END_TIME: u32 = 8;
+const ATTRIBUTES: u32 = 9;
+const STATUS: u32 = 15;
+const FLAGS: u32 = 16;
+const STATUS_MESSAGE: u32 = 2;
+const STATUS_CODE: u32 = 3;
+
+const KIND_CLIENT: u64 = 3;
+const STATUS_ERROR: u64 = 2;
