@@ -1,0 +1,165 @@
+//! What a spool's frames hold, version 1.
+//!
+//! A frame's kind is 1 for a start and 2 for a final record. Its payload, integers little-endian:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0 | version: 1 |
+//! | 1 | flags: bit 0 the record is sent as a span too, bit 1 the span shows the user's identifier |
+//! | 2..18 | record id |
+//! | 18..26 | the record's number in its stream; all ones in a start |
+//! | 26.. | the OTLP `LogRecord` message: of a final record complete; of a start what the record would be if no end were ever seen, without number and code |
+//!
+//! A segment's meta is the emitter's resource: a byte version 1, then two `u32` lengths and the bytes that every export
+//! request begins with (see [`scope_and_resource`](crate::semconv::scope_and_resource)), then the service's name in
+//! UTF-8 up to the end.
+
+use crate::journal::FrameKind;
+use crate::record::{Label, RecordId};
+use crate::semconv::{SpanIdentity, scope_and_resource};
+
+/// Kind of a frame that says that something began.
+pub(crate) const START: FrameKind = FrameKind(1);
+/// Kind of a frame that holds a final record.
+pub(crate) const FINAL: FrameKind = FrameKind(2);
+
+/// How a record goes to trace backends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpanView {
+    /// Not at all: somebody else's span is the span of this call, or there is none.
+    None,
+    /// As a span.
+    Sent(SpanIdentity),
+}
+
+impl SpanView {
+    fn flags(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Sent(SpanIdentity::Hashed) => 1,
+            Self::Sent(SpanIdentity::Shown) => 3,
+        }
+    }
+
+    fn from_flags(flags: u8) -> Self {
+        match flags & 3 {
+            1 => Self::Sent(SpanIdentity::Hashed),
+            3 => Self::Sent(SpanIdentity::Shown),
+            _ => Self::None,
+        }
+    }
+}
+
+/// A frame's payload, read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) view: SpanView,
+    pub(crate) record_id: [u8; 16],
+    /// Absent in a start.
+    pub(crate) seq: Option<u64>,
+    pub(crate) log_record: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a payload; `None` where it is of no version known here.
+    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+        let (head, log_record) = payload.split_at_checked(HEAD)?;
+        let (&version, &flags) = (head.first()?, head.get(1)?);
+        let record_id = *head[2..].first_chunk()?;
+        let seq = u64::from_le_bytes(*head[18..].first_chunk()?);
+        let seq = (seq != NO_SEQ).then_some(seq);
+        (version == VERSION).then_some(Self { view: SpanView::from_flags(flags), record_id, seq, log_record })
+    }
+}
+
+/// Replaces what `out` holds by a payload.
+pub(crate) fn write_payload(out: &mut Vec<u8>, view: SpanView, id: RecordId, seq: Option<u64>, log_record: &[u8]) {
+    out.clear();
+    out.extend_from_slice(&[VERSION, view.flags()]);
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(&seq.unwrap_or(NO_SEQ).to_le_bytes());
+    out.extend_from_slice(log_record);
+}
+
+/// The emitter that a segment's records come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) resource: Vec<u8>,
+    pub(crate) scope: Vec<u8>,
+    pub(crate) service: Option<Label>,
+}
+
+impl Origin {
+    pub(crate) fn new(service: Option<&Label>, attributes: &[(String, String)]) -> Self {
+        let (resource, scope) = scope_and_resource(service, attributes);
+        Self { resource, scope, service: service.cloned() }
+    }
+
+    pub(crate) fn to_meta(&self) -> Vec<u8> {
+        let mut meta = vec![VERSION];
+        for part in [&self.resource, &self.scope] {
+            meta.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
+            meta.extend_from_slice(part);
+        }
+        meta.extend_from_slice(self.service.as_ref().map_or("", Label::as_str).as_bytes());
+        meta
+    }
+
+    /// Reads a segment's meta; `None` where it is of no version known here.
+    pub(crate) fn from_meta(meta: &[u8]) -> Option<Self> {
+        let (&version, mut rest) = meta.split_first()?;
+        let mut part = || {
+            let (length, behind) = rest.split_first_chunk()?;
+            let (part, behind) = behind.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+            rest = behind;
+            Some(part.to_vec())
+        };
+        let (resource, scope) = (part()?, part()?);
+        let service = std::str::from_utf8(rest).ok()?;
+        let service = (!service.is_empty()).then(|| Label::clip(service));
+        (version == VERSION).then_some(Self { resource, scope, service })
+    }
+}
+
+const VERSION: u8 = 1;
+const HEAD: usize = 26;
+const NO_SEQ: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_payload_is_frozen() {
+        let id = RecordId::from_parts(0x0192_3456_789a, [0xff; 10]);
+        let mut payload = Vec::new();
+        write_payload(&mut payload, SpanView::Sent(SpanIdentity::Shown), id, Some(0x0102), b"log");
+        let golden = [
+            &[1, 3][..],
+            &[0x01, 0x92, 0x34, 0x56, 0x78, 0x9a, 0x7f, 0xff, 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[2, 1, 0, 0, 0, 0, 0, 0],
+            b"log",
+        ];
+        assert_eq!(payload, golden.concat());
+        let frame = Frame::read(&payload).unwrap();
+        assert_eq!((frame.seq, frame.log_record, frame.view), (Some(0x0102), &b"log"[..], SpanView::Sent(SpanIdentity::Shown)));
+        write_payload(&mut payload, SpanView::None, id, None, b"");
+        assert_eq!(Frame::read(&payload).unwrap().seq, None);
+    }
+
+    #[test]
+    fn payloads_of_other_versions_and_short_ones_are_not_read() {
+        assert!(Frame::read(&[2; 40]).is_none());
+        assert!(Frame::read(&[1; 25]).is_none());
+        assert!(Origin::from_meta(&[]).is_none());
+        assert!(Origin::from_meta(&[1, 9, 0, 0, 0]).is_none());
+    }
+
+    #[test]
+    fn an_origin_comes_back_from_its_meta() {
+        let origin = Origin::new(Some(&Label::clip("billing")), &[("host.name".into(), "web-1".into())]);
+        assert_eq!(Origin::from_meta(&origin.to_meta()), Some(origin));
+        let nameless = Origin::new(None, &[]);
+        assert_eq!(Origin::from_meta(&nameless.to_meta()), Some(nameless));
+    }
+}
