@@ -1,1 +1,5 @@
+//! An audit trail for LLM calls, native to OpenTelemetry.
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
