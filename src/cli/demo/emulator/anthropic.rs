@@ -138,7 +138,8 @@ impl Turn<'_> {
             });
         }
         if let Some(tool) = &answer.tool {
-            let block = |input: Value| json!({"type": "tool_use", "id": format!("toolu_{id:06}"), "name": tool.name, "input": input});
+            let id = format!("toolu_{id:06}");
+            let block = |input: Value| json!({"type": "tool_use", "id": id, "name": tool.name, "input": input});
             blocks.push(Block {
                 empty: block(json!({})),
                 whole: block(serde_json::from_str(tool.arguments).unwrap_or_default()),

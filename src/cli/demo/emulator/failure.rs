@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Call;
 use super::script::Ending;
@@ -22,67 +22,64 @@ pub(super) enum Failure {
 
 /// OpenAI's form of a failure.
 pub(super) fn openai(call: &Call, failure: Failure) -> Response {
-    let model = &call.model;
-    let (status, message, kind, code) = match failure {
-        Failure::Authentication => (
-            StatusCode::UNAUTHORIZED,
-            format!(
-                "Incorrect API key provided: {}.",
-                masked(call.credential.as_deref().unwrap_or_default())
-            ),
-            "invalid_request_error",
-            json!("invalid_api_key"),
-        ),
-        Failure::BadRequest => (
-            StatusCode::BAD_REQUEST,
-            format!(
-                "Invalid value: '{}'. This prompt cannot be processed.",
-                excerpt(call)
-            ),
-            "invalid_request_error",
-            json!("invalid_value"),
-        ),
-        Failure::ModelNotFound => (
-            StatusCode::NOT_FOUND,
-            format!("The model `{model}` does not exist or you do not have access to it."),
-            "invalid_request_error",
-            json!("model_not_found"),
-        ),
+    const INVALID: &str = "invalid_request_error";
+    let (status, kind, code) = match failure {
+        Failure::Authentication => (StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key")),
+        Failure::BadRequest => (StatusCode::BAD_REQUEST, INVALID, Some("invalid_value")),
+        Failure::ModelNotFound => (StatusCode::NOT_FOUND, INVALID, Some("model_not_found")),
         Failure::Overloaded => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "The engine is currently overloaded, please try again later.".to_owned(),
             "server_error",
-            json!("overloaded"),
+            Some("overloaded"),
         ),
         Failure::Quota => (
             StatusCode::TOO_MANY_REQUESTS,
-            "You exceeded your current quota, please check your plan and billing details."
-                .to_owned(),
             "insufficient_quota",
-            json!("insufficient_quota"),
+            Some("insufficient_quota"),
         ),
         Failure::RateLimit => (
             StatusCode::TOO_MANY_REQUESTS,
-            format!(
-                "Rate limit reached for {model} on requests per min (RPM): Limit 3, Used 3. Please try again in 1s."
-            ),
             "requests",
-            json!("rate_limit_exceeded"),
+            Some("rate_limit_exceeded"),
         ),
-        Failure::Server => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The server had an error while processing your request. Sorry about that!".to_owned(),
-            "server_error",
-            Value::Null,
-        ),
+        Failure::Server => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
     };
-    let param = if failure == Failure::BadRequest {
-        json!("messages")
-    } else {
-        Value::Null
-    };
+    let param = (failure == Failure::BadRequest).then_some("messages");
+    let message = openai_message(call, failure);
     let body = json!({"error": {"message": message, "type": kind, "param": param, "code": code}});
     with_retry_after(sse::json(call, status, &body, Ending::Whole), failure)
+}
+
+fn openai_message(call: &Call, failure: Failure) -> String {
+    let model = &call.model;
+    match failure {
+        Failure::Authentication => {
+            let key = masked(call.credential.as_deref().unwrap_or_default());
+            format!("Incorrect API key provided: {key}.")
+        }
+        Failure::BadRequest => format!(
+            "Invalid value: '{}'. This prompt cannot be processed.",
+            excerpt(call)
+        ),
+        Failure::ModelNotFound => {
+            format!("The model `{model}` does not exist or you do not have access to it.")
+        }
+        Failure::Overloaded => {
+            "The engine is currently overloaded, please try again later.".to_owned()
+        }
+        Failure::Quota => {
+            "You exceeded your current quota, please check your plan and billing details."
+                .to_owned()
+        }
+        Failure::RateLimit => {
+            format!(
+                "Rate limit reached for {model} on requests per min (RPM): Limit 3, Used 3. Please try again in 1s."
+            )
+        }
+        Failure::Server => {
+            "The server had an error while processing your request. Sorry about that!".to_owned()
+        }
+    }
 }
 
 /// Anthropic's form of a failure.

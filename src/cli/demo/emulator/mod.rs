@@ -11,7 +11,7 @@
 //! The request alone decides the answer; the same request has the same answer, but for its ids, which count requests.
 //!
 //! * **Credential:** any; without one, or with one that contains `invalid`, 401.
-//! * **Model:** those of [`script::MODELS`]; any other, 404. The answer names the dated snapshot where there is one.
+//! * **Model:** those listed in `script.rs`; any other, 404. The answer names the dated snapshot where there is one.
 //! * **Marker words** in the last user message that has text (for embeddings, in the last input):
 //!
 //! | marker | effect |
@@ -60,6 +60,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -85,6 +86,8 @@ impl Emulator {
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
+        // Pieces of a stream are small; held back by Nagle's algorithm they would come 40 ms late.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let (stopping, stopped) = watch::channel(());
         let desk = Desk {
             seen: Arc::default(),

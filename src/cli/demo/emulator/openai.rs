@@ -42,7 +42,10 @@ pub(super) fn embeddings(call: &Call) -> Response {
     let dimensions = call.body["dimensions"]
         .as_u64()
         .map_or(natural, |wanted| wanted.clamp(1, natural));
-    let datum = |(index, text): (usize, &String)| json!({"object": "embedding", "index": index, "embedding": vector(text, dimensions)});
+    let datum = |(index, text): (usize, &String)| {
+        let embedding = vector(text, dimensions);
+        json!({"object": "embedding", "index": index, "embedding": embedding})
+    };
     let data: Vec<Value> = call.prompt.texts().iter().enumerate().map(datum).collect();
     let input = call.prompt.tokens();
     let usage = json!({"prompt_tokens": input, "total_tokens": input});

@@ -29,6 +29,9 @@ pub(super) fn responses(call: &Call) -> Response {
     }
 }
 
+/// The name of an event and its data.
+type Named = (&'static str, Value);
+
 struct Session<'a> {
     call: &'a Call,
     model: &'static Model,
@@ -38,80 +41,85 @@ struct Session<'a> {
 impl Session<'_> {
     fn transcript(&self) -> Transcript {
         let mut numbers = 0_u64..;
-        let mut event = |name: &'static str, mut data: Value| {
-            data["type"] = json!(name);
-            data["sequence_number"] = json!(numbers.next());
-            Event::named(name, &data)
+        let mut numbered = |events: Vec<Named>| -> Vec<Event> {
+            let number = |(name, mut data): Named| {
+                data["type"] = json!(name);
+                data["sequence_number"] = json!(numbers.next());
+                Event::named(name, &data)
+            };
+            events.into_iter().map(number).collect()
         };
-        let started = self.response("in_progress", &json!([]));
-        let mut opening = vec![
-            event("response.created", json!({"response": started})),
-            event("response.in_progress", json!({"response": started})),
+        let message = "The server had an error processing your request. Sorry about that!";
+        let failure = json!({"type": "error", "code": "server_error", "message": message,
+            "param": null, "sequence_number": 0});
+        Transcript {
+            opening: numbered(self.opening()),
+            deltas: numbered(self.deltas()),
+            closing: numbered(self.closing()),
+            failure: Event::named("error", &failure),
+        }
+    }
+
+    fn opening(&self) -> Vec<Named> {
+        let started = json!({"response": self.response("in_progress", &json!([]))});
+        let mut events = vec![
+            ("response.created", started.clone()),
+            ("response.in_progress", started),
         ];
         if let Some(reasoning) = self.reasoning() {
-            opening.push(event(
-                "response.output_item.added",
-                json!({"output_index": 0, "item": reasoning}),
-            ));
-            opening.push(event(
-                "response.output_item.done",
-                json!({"output_index": 0, "item": reasoning}),
-            ));
+            let item = json!({"output_index": 0, "item": reasoning});
+            events.push(("response.output_item.added", item.clone()));
+            events.push(("response.output_item.done", item));
         }
-        let speech = self.speech();
-        let (item_id, output_index) = (
-            &self.item()["id"],
-            usize::from(self.answer.thought.is_some()),
-        );
-        let at = |mut data: Value| {
-            data["item_id"] = item_id.clone();
-            data["output_index"] = json!(output_index);
-            if speech.part.is_some() {
-                data["content_index"] = json!(0);
-            }
-            data
-        };
-        opening.push(event(
-            "response.output_item.added",
-            json!({"output_index": output_index, "item": self.item_begun()}),
-        ));
-        if let Some(part) = &speech.part {
-            opening.push(event(
+        let item = json!({"output_index": self.output_index(), "item": self.item_begun()});
+        events.push(("response.output_item.added", item));
+        if let Some(part) = self.speech().part {
+            events.push((
                 "response.content_part.added",
-                at(json!({"part": part.empty})),
+                self.placed(json!({"part": part.empty})),
             ));
         }
-        let deltas: Vec<Event> = Answer::words(speech.text)
-            .map(|word| event(speech.delta, at(json!({"delta": word}))))
-            .collect();
-        let mut closing = vec![event(speech.done, at(json!({speech.field: speech.text})))];
-        if let Some(part) = &speech.part {
-            closing.push(event(
+        events
+    }
+
+    fn deltas(&self) -> Vec<Named> {
+        let speech = self.speech();
+        let delta = |word| (speech.delta, self.placed(json!({"delta": word})));
+        Answer::words(speech.text).map(delta).collect()
+    }
+
+    fn closing(&self) -> Vec<Named> {
+        let speech = self.speech();
+        let mut events = vec![(speech.done, self.placed(json!({speech.field: speech.text})))];
+        if let Some(part) = speech.part {
+            events.push((
                 "response.content_part.done",
-                at(json!({"part": part.whole})),
+                self.placed(json!({"part": part.whole})),
             ));
         }
-        closing.push(event(
-            "response.output_item.done",
-            json!({"output_index": output_index, "item": self.item()}),
-        ));
-        let last = if self.incomplete_reason().is_some() {
-            "response.incomplete"
-        } else {
-            "response.completed"
+        let item = json!({"output_index": self.output_index(), "item": self.item()});
+        events.push(("response.output_item.done", item));
+        let last = match self.incomplete_reason() {
+            Some(_) => "response.incomplete",
+            None => "response.completed",
         };
-        closing.push(event(last, json!({"response": self.finished()})));
-        let message = "The server had an error processing your request. Sorry about that!";
-        let failure = event(
-            "error",
-            json!({"code": "server_error", "message": message, "param": null}),
-        );
-        Transcript {
-            opening,
-            deltas,
-            closing,
-            failure,
+        events.push((last, json!({"response": self.finished()})));
+        events
+    }
+
+    /// Says of which item, and of which part of it, `data` tells.
+    fn placed(&self, mut data: Value) -> Value {
+        data["item_id"] = self.item()["id"].clone();
+        data["output_index"] = json!(self.output_index());
+        if self.answer.tool.is_none() {
+            data["content_index"] = json!(0);
         }
+        data
+    }
+
+    /// The reasoning, if there is any, comes first.
+    fn output_index(&self) -> usize {
+        usize::from(self.answer.thought.is_some())
     }
 
     fn finished(&self) -> Value {

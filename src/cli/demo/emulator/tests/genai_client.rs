@@ -198,13 +198,19 @@ async fn an_error_repeats_the_body_that_repeats_the_prompt() {
 async fn a_broken_stream_has_no_end_event() {
     let emulator = emulator().await;
     for model in MODELS {
-        for marker in ["[[cut]]", "[[error:stream]]"] {
-            let (text, end, error) = stream(&emulator, model, ask(marker)).await;
-            println!(
-                "{model} {marker}: {text:?} end={} error={error:?}",
-                end.is_some()
-            );
-        }
+        let (text, end, error) = stream(&emulator, model, ask("[[cut]]")).await;
+        assert!(text.starts_with("Read ") && end.is_none(), "{model}");
+        assert!(
+            matches!(error, Some(Error::WebStream { .. })),
+            "{model}: {error:?}"
+        );
+
+        let (text, end, error) = stream(&emulator, model, ask("[[error:stream]]")).await;
+        assert!(text.starts_with("Read ") && end.is_none(), "{model}");
+        assert!(
+            matches!(error, Some(Error::ChatResponse { .. })),
+            "{model}: {error:?}"
+        );
     }
 }
 
