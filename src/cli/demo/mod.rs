@@ -1,0 +1,3 @@
+//! `llm-audit demo`: everything on this machine, no other service.
+
+pub mod emulator;

@@ -1,0 +1,5 @@
+//! The command line.
+
+#[cfg(feature = "demo")]
+#[doc(hidden)]
+pub mod demo;
