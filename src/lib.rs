@@ -1,1 +1,4 @@
+//! An audit trail for LLM calls, native to OpenTelemetry.
 
+#[doc(hidden)]
+pub mod journal;
