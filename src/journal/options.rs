@@ -1,0 +1,53 @@
+//! What a caller says to a journal: sizes, indices, kinds, room.
+
+use std::fmt;
+
+/// Sizes of a journal, chosen at every open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// Bytes of one segment, which is also the unit in which room is allocated and given back: 64 KiB to 2 GiB.
+    /// 16 MiB by default.
+    pub segment_bytes: u64,
+    /// Bytes of all segments together, spares included; at least two segments. 1 GiB by default.
+    pub capacity_bytes: u64,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 16 << 20,
+            capacity_bytes: 1 << 30,
+        }
+    }
+}
+
+/// The gapless number of a frame in its journal, from 0, going on across segments and restarts.
+///
+/// As a bound it means "every frame below".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameIndex(pub u64);
+
+impl fmt::Display for FrameIndex {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What a frame is to whoever appends and reads it; the journal carries it and knows no meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FrameKind(pub u8);
+
+/// The room that an append takes, and the room that it promises to a later one.
+///
+/// A reservation is for one later frame. Reservations belong to the open journal and end with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Takes room that nobody has reserved.
+    Free,
+    /// Takes free room, and keeps room for one later frame with a payload of up to this many bytes. Both or
+    /// neither: the append fails when the reservation does not fit beside all others.
+    Reserve(u32),
+    /// Gives back the reservation that was made with this very number, and takes its room. Fails for want of room only
+    /// if the payload is larger than the reservation. On failure the reservation stands.
+    Use(u32),
+}
