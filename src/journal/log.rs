@@ -140,6 +140,29 @@ impl Journal {
         Ok(FrameIndex(index))
     }
 
+    /// What the newest segment in a directory was given as meta; None where no segment can be read. Needs no lock.
+    ///
+    /// # Errors
+    /// [`JournalError::UnknownVersion`] and [`JournalError::NotAJournal`] as [`Self::open`], or
+    /// [`JournalError::Io`].
+    pub fn meta(path: &Path) -> Result<Option<Arc<[u8]>>, JournalError> {
+        super::peek::meta(path)
+    }
+
+    /// Reserves room for one later frame, as [`Room::Reserve`] does, without a frame now.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub fn reserve(&self, size: u32) -> Result<(), AppendError> {
+        self.shared.writer().reserve(size)
+    }
+
+    /// Whether [`Self::release`] with this bound would delete a segment.
+    pub fn would_release(&self, below: FrameIndex) -> bool {
+        let below = below.min(self.durable());
+        self.shared.writer().would_release(below.0)
+    }
+
     /// Gives back what [`Room::Reserve`] took with the same number, for a frame that will not come.
     ///
     /// # Errors

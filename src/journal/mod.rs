@@ -103,6 +103,7 @@ mod error;
 mod format;
 mod log;
 mod options;
+mod peek;
 mod reader;
 mod recovery;
 mod rehome;

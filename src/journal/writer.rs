@@ -254,6 +254,20 @@ impl Writer {
         self.catalogue.drain(..released).collect()
     }
 
+    pub(super) fn would_release(&self, below: u64) -> bool {
+        self.catalogue
+            .windows(2)
+            .next()
+            .is_some_and(|pair| pair[1].first() <= below)
+    }
+
+    /// Reserves room without a frame.
+    pub(super) fn reserve(&mut self, size: u32) -> Result<(), AppendError> {
+        self.checked_length(&[], Room::Reserve(size))?;
+        self.reservations = self.admit(0, Room::Reserve(size))?;
+        Ok(())
+    }
+
     /// The header of the segment that this spare becomes.
     pub(super) fn header(&self, spare: &Spare, first: u64) -> Header {
         Header {

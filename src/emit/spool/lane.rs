@@ -1,0 +1,455 @@
+//! A lane: the part of the spool that one emitter stream writes, a journal of its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::frame::{self, Frame, Origin, SpanView};
+use super::recovery::{self, Remains};
+use crate::journal::{
+    AppendError, Entry, FrameIndex, Journal, JournalError, JournalOptions, ReadError, Room, SyncError,
+};
+use crate::record::keyring::Keyring;
+use crate::record::{
+    AuditRecord, Body, Envelope, JsonText, RecordId, StreamId, StreamPosition, System, SystemEvent, Timestamp,
+    canonical,
+};
+use crate::semconv::LogForm;
+
+/// A stream's part of the spool. Appending is for many threads at a time; syncing, releasing and reading go on beside.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    path: PathBuf,
+    journal: Journal,
+    stream: StreamId,
+    positions: [Position; 3],
+    /// The bound below which damage has been told.
+    damage_told: AtomicU64,
+    state: Mutex<State>,
+    /// Buffers for making frames, used again, so that appending allocates nothing in the long run.
+    buffers: Mutex<Vec<Buffers>>,
+    totals: Totals,
+}
+
+/// Who reads a lane, with a cursor of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consumer {
+    /// The JSON-lines sink.
+    Lines,
+    /// The sender of log records.
+    Logs,
+    /// The sender of spans.
+    Traces,
+}
+
+impl Consumer {
+    const ALL: [Self; 3] = [Self::Lines, Self::Logs, Self::Traces];
+
+    fn cursor(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Logs => "logs",
+            Self::Traces => "traces",
+        }
+    }
+}
+
+/// How far a consumer is: in memory, and on disk.
+#[derive(Debug, Default)]
+struct Position {
+    reached: AtomicU64,
+    saved: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    next_seq: u64,
+    /// Open starts: the index that a start was given, and where it stands now that it may have been copied forward.
+    starts: BTreeMap<u64, u64>,
+    losses: HashMap<&'static str, u64>,
+    /// Whether room for a gap record is reserved.
+    gap_room: bool,
+}
+
+#[derive(Debug, Default)]
+struct Buffers {
+    canonical: canonical::CanonicalForm,
+    log: LogForm,
+    payload: Vec<u8>,
+}
+
+/// What a lane has taken since it was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    started: AtomicU64,
+    finals: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// A start that was recorded. Its end finds room reserved.
+#[derive(Debug)]
+pub(crate) struct StartToken(u64);
+
+impl Lane {
+    /// Opens a new lane in a directory that does not exist yet.
+    pub(crate) fn create(
+        path: &Path,
+        options: JournalOptions,
+        stream: StreamId,
+        origin: &Origin,
+        nonce: u64,
+    ) -> Result<Self, JournalError> {
+        let (journal, _) = Journal::open(path, options, &origin.to_meta(), nonce)?;
+        Self::new(path, journal, stream, 0).map_err(RecoverError::into_journal)
+    }
+
+    /// Opens the lane of a stream whose process is gone, and finishes it: what was begun and not ended becomes a record
+    /// of unknown outcome, what is missing becomes a gap record. Decides nothing else again.
+    ///
+    /// Safe to repeat: a lane whose recovery was cut short is recovered by the next one.
+    pub(crate) fn recover(
+        path: &Path,
+        options: JournalOptions,
+        stream: StreamId,
+        keys: &Keyring,
+        now: (Timestamp, impl Fn() -> RecordId),
+        nonce: u64,
+    ) -> Result<Self, RecoverError> {
+        let meta = recovery::meta(path)?;
+        let (journal, recovered) = Journal::open(path, options, &meta, nonce)?;
+        let remains = Remains::read(&journal, &recovered)?;
+        let lane = Self::new(path, journal, stream, remains.next_seq)?;
+        lane.totals.finals.store(remains.finals, Ordering::Relaxed);
+        let (time, new_id) = now;
+        remains.finish(&lane, keys, time, new_id)?;
+        lane.sync()?;
+        lane.damage_told.store(lane.written().0, Ordering::Relaxed);
+        lane.journal.save_cursor(recovery::TOLD_CURSOR, lane.written())?;
+        Ok(lane)
+    }
+
+    fn new(path: &Path, journal: Journal, stream: StreamId, next_seq: u64) -> Result<Self, RecoverError> {
+        let state = State { next_seq, starts: BTreeMap::new(), losses: HashMap::new(), gap_room: false };
+        let lane = Self {
+            path: path.to_owned(),
+            stream,
+            positions: Default::default(),
+            damage_told: AtomicU64::new(0),
+            state: Mutex::new(state),
+            buffers: Mutex::default(),
+            totals: Totals::default(),
+            journal,
+        };
+        for consumer in Consumer::ALL {
+            let saved = lane.journal.load_cursor(consumer.cursor())?.unwrap_or_default();
+            let position = &lane.positions[consumer as usize];
+            position.saved.store(saved.0, Ordering::Relaxed);
+            position.reached.store(saved.0.max(lane.journal.first().0), Ordering::Relaxed);
+        }
+        Ok(lane)
+    }
+
+    /// How far a consumer is: it has every frame below.
+    pub(crate) fn position(&self, consumer: Consumer) -> FrameIndex {
+        FrameIndex(self.positions[consumer as usize].reached.load(Ordering::Acquire))
+    }
+
+    /// A consumer has every frame below `reached`.
+    pub(crate) fn advance(&self, consumer: Consumer, reached: FrameIndex) {
+        self.positions[consumer as usize].reached.fetch_max(reached.0, Ordering::AcqRel);
+    }
+
+    /// The bound below which every consumer has every frame. Spans hold at most half of the room: a trace backend that
+    /// takes nothing must not keep the records themselves from being recorded.
+    pub(crate) fn consumed(&self, consumers: &[Consumer]) -> FrameIndex {
+        let usage = self.journal.usage();
+        let crowded = usage.bytes > usage.capacity / 2;
+        let counted = consumers.iter().filter(|consumer| !(crowded && **consumer == Consumer::Traces));
+        counted.map(|consumer| self.position(*consumer)).min().unwrap_or_default()
+    }
+
+    /// Writes down how far the consumers are, where that has changed.
+    pub(crate) fn save_cursors(&self, consumers: &[Consumer]) {
+        for consumer in consumers {
+            let position = &self.positions[*consumer as usize];
+            let reached = position.reached.load(Ordering::Acquire);
+            let moved = position.saved.load(Ordering::Relaxed) != reached;
+            if moved && self.journal.save_cursor(consumer.cursor(), FrameIndex(reached)).is_ok() {
+                position.saved.store(reached, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether nothing is begun and every consumer has everything.
+    pub(crate) fn is_drained(&self, consumers: &[Consumer]) -> bool {
+        let written = self.written();
+        let all = consumers.iter().all(|consumer| self.position(*consumer) >= written);
+        all && self.state().starts.is_empty()
+    }
+
+    /// Removes the lane's directory. Its lock is held until the lane is dropped.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.path)
+    }
+
+    /// Counts frames that turned out to be missing, once, whoever comes upon them how often.
+    pub(crate) fn tell_damage(&self, missing: &Range<FrameIndex>) {
+        let told = self.damage_told.fetch_max(missing.end.0, Ordering::AcqRel);
+        let count = missing.end.0.saturating_sub(missing.start.0.max(told));
+        if count > 0 {
+            *self.state().losses.entry("frames_damaged").or_default() += count;
+        }
+    }
+
+    /// Records that something began. When this returns, the process may be killed and the beginning is known.
+    pub(crate) fn start(&self, record: &AuditRecord, view: SpanView) -> Result<StartToken, AppendError> {
+        let mut buffers = self.take_buffers();
+        buffers.log.write(record);
+        let Buffers { log, payload, .. } = &mut buffers;
+        frame::write_payload(payload, view, record.envelope.record_id, None, log.as_bytes());
+        let mut state = self.state();
+        let appended = self.journal.append(frame::START, payload, Room::Reserve(END_ROOM));
+        if let Ok(index) = appended {
+            state.starts.insert(index.0, index.0);
+            self.totals.started.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(state);
+        self.put_back(buffers);
+        appended.map(|index| StartToken(index.0))
+    }
+
+    /// Gives a record its number and its code and appends it: it is final. A failed append takes no number.
+    pub(crate) fn finish(
+        &self,
+        mut record: AuditRecord,
+        view: SpanView,
+        keys: &Keyring,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, AppendError> {
+        let room = if start.is_some() { Room::Use(END_ROOM) } else { Room::Free };
+        let appended = self.append(&mut record, view, keys, room);
+        if let Some(StartToken(index)) = start {
+            self.close(index, appended.is_ok());
+        }
+        appended
+    }
+
+    /// Counts a record that could not be written; it will be told by a gap record.
+    pub(crate) fn count_loss(&self, reason: &'static str) {
+        self.totals.dropped.fetch_add(1, Ordering::Relaxed);
+        *self.state().losses.entry(reason).or_default() += 1;
+    }
+
+    /// Writes the gap record that is owed, if one is, and keeps room for the next. Called now and then.
+    pub(crate) fn tell_losses(&self, keys: &Keyring, time: Timestamp, new_id: impl Fn() -> RecordId) {
+        let (losses, gap_room) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.losses), std::mem::take(&mut state.gap_room))
+        };
+        let mut reserved = gap_room;
+        for (reason, count) in losses {
+            let detail = serde_json::json!({ "count": count, "reason": reason });
+            let mut record = system_record(new_id(), time, SystemEvent::Gap, &detail);
+            let room = if reserved { Room::Use(GAP_ROOM) } else { Room::Free };
+            if self.append(&mut record, SpanView::None, keys, room).is_ok() {
+                reserved = false;
+            } else {
+                *self.state().losses.entry(reason).or_default() += count;
+            }
+        }
+        self.state().gap_room = reserved || self.journal.reserve(GAP_ROOM).is_ok();
+    }
+
+    /// Makes durable what was appended so far.
+    pub(crate) fn sync(&self) -> Result<FrameIndex, SyncError> {
+        self.journal.sync()
+    }
+
+    /// The bound below which all frames are on disk.
+    pub(crate) fn durable(&self) -> FrameIndex {
+        self.journal.durable()
+    }
+
+    /// The index of the next frame.
+    pub(crate) fn written(&self) -> FrameIndex {
+        self.journal.written()
+    }
+
+    /// The journal, for readers and cursors.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The stream whose records these are.
+    pub(crate) fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    /// Started, final and dropped records since the lane was opened.
+    pub(crate) fn totals(&self) -> (u64, u64, u64) {
+        let totals = &self.totals;
+        (
+            totals.started.load(Ordering::Relaxed),
+            totals.finals.load(Ordering::Relaxed),
+            totals.dropped.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Deletes segments that everybody has read up to `consumed` and that hold no open start. An open start in the way
+    /// of a segment is copied forward.
+    pub(crate) fn release(&self, consumed: FrameIndex) -> Result<(), ReleaseError> {
+        self.copy_starts_forward(consumed)?;
+        let (bound, next_seq) = {
+            let state = self.state();
+            let oldest_start = state.starts.values().min().copied().unwrap_or(u64::MAX);
+            (consumed.0.min(oldest_start), state.next_seq)
+        };
+        if !self.journal.would_release(FrameIndex(bound)) {
+            return Ok(());
+        }
+        // The numbers of released records are known from nothing else after a crash.
+        self.journal.save_cursor(SEQUENCE_CURSOR, FrameIndex(next_seq))?;
+        self.journal.release(FrameIndex(bound));
+        Ok(())
+    }
+
+    fn append(
+        &self,
+        record: &mut AuditRecord,
+        view: SpanView,
+        keys: &Keyring,
+        room: Room,
+    ) -> Result<FrameIndex, AppendError> {
+        let mut buffers = self.take_buffers();
+        record.envelope.position = Some(StreamPosition { stream: self.stream, seq: 0 });
+        buffers.canonical.write(record);
+        buffers.log.write(record);
+        let (before, behind) = buffers.canonical.around_seq();
+        let mut mac = keys.authenticate();
+        mac.update(before);
+        let mut state = self.state();
+        let mut digits = Vec::with_capacity(20);
+        canonical::write_int(&mut digits, state.next_seq);
+        mac.update(&digits);
+        mac.update(behind);
+        let Buffers { log, payload, .. } = &mut buffers;
+        log.seal(state.next_seq, &mac.finish());
+        frame::write_payload(payload, view, record.envelope.record_id, Some(state.next_seq), log.as_bytes());
+        let appended = self.journal.append(frame::FINAL, payload, room);
+        if appended.is_ok() {
+            state.next_seq += 1;
+            self.totals.finals.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(state);
+        self.put_back(buffers);
+        appended
+    }
+
+    /// Forgets a start; where its end was not written, the room kept for it is given back.
+    fn close(&self, index: u64, ended: bool) {
+        self.state().starts.remove(&index);
+        if !ended {
+            // A reservation that is not there any more needs no giving back.
+            let _ = self.journal.unreserve(END_ROOM);
+        }
+    }
+
+    /// Copies starts that stand below `consumed`, and so would keep their segments, to the end of the journal.
+    fn copy_starts_forward(&self, consumed: FrameIndex) -> Result<(), ReleaseError> {
+        let usage = self.journal.usage();
+        if usage.segments < SEGMENTS_BEFORE_COPYING {
+            return Ok(());
+        }
+        let oldest: Vec<(u64, u64)> = {
+            let state = self.state();
+            let below = state.starts.iter().filter(|(_, place)| **place < consumed.0);
+            below.map(|(token, place)| (*token, *place)).take(COPIES_AT_A_TIME).collect()
+        };
+        for (token, place) in oldest {
+            let mut reader = self.journal.reader(FrameIndex(place));
+            let Some(Entry::Frame(found)) = reader.next(FrameIndex(place + 1))? else { continue };
+            let mut state = self.state();
+            if let Some(current) = state.starts.get_mut(&token) {
+                *current = self.journal.append(frame::START, found.payload, Room::Free)?.0;
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_buffers(&self) -> Buffers {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put_back(&self, buffers: Buffers) {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
+    }
+}
+
+/// A record about the trail itself.
+pub(crate) fn system_record(
+    id: RecordId,
+    time: Timestamp,
+    event: SystemEvent,
+    detail: &serde_json::Value,
+) -> AuditRecord {
+    let detail = JsonText::from_value(detail).ok();
+    AuditRecord { envelope: Envelope::new(id, time), body: Body::System(System { event, detail }) }
+}
+
+/// Why a lane could not be recovered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecoverError {
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Cursor(#[from] crate::journal::CursorError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// A segment says of which version its frames are, and it is none that is known here.
+    #[error("its segments are of a version that is not known here: drain it with the llm-audit that wrote it")]
+    UnknownVersion,
+}
+
+impl RecoverError {
+    /// The error of a lane that is new, where nothing but its directory can fail.
+    fn into_journal(self) -> JournalError {
+        match self {
+            Self::Journal(error) => error,
+            other => JournalError::Io { action: "begin", path: PathBuf::new(), source: io::Error::other(other.to_string()) },
+        }
+    }
+}
+
+/// Why segments could not be released; they are tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReleaseError {
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error(transparent)]
+    Cursor(#[from] crate::journal::CursorError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Room that a start keeps for its end. Longer ends find their room when they come, or are counted.
+const END_ROOM: u32 = 4096;
+/// Room that is kept for a gap record.
+const GAP_ROOM: u32 = 1024;
+/// Name under which the next number is kept when records with lower ones are deleted.
+pub(super) const SEQUENCE_CURSOR: &str = "sequence";
+/// Segments that there must be before starts are copied out of the oldest.
+const SEGMENTS_BEFORE_COPYING: usize = 3;
+/// Starts that are copied in one go.
+const COPIES_AT_A_TIME: usize = 256;

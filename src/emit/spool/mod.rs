@@ -1,0 +1,162 @@
+//! The spool: records on disk until everybody who wants them has them.
+//!
+//! One root for all processes of a machine; in it one lane a stream, a locked directory named `lane-<stream id>`. A
+//! process writes its own lane, and takes over the lanes of processes that are gone. A lane is read by its consumers,
+//! each with a cursor of its own: what all of them have is released.
+
+mod frame;
+mod lane;
+mod recovery;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use crate::journal::{FrameIndex, JournalError, JournalOptions};
+use crate::record::StreamId;
+use crate::record::keyring::Keyring;
+
+pub(crate) use self::frame::{FINAL, Frame, Origin, SpanView};
+pub(crate) use self::lane::{Consumer, Lane, RecoverError, StartToken, system_record};
+
+/// The spool of one process.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    root: PathBuf,
+    options: JournalOptions,
+    consumers: Vec<Consumer>,
+    own: Arc<Lane>,
+    adopted: Mutex<Vec<Arc<Lane>>>,
+    /// Lanes that this program cannot read, each told once.
+    unreadable: Mutex<BTreeSet<PathBuf>>,
+}
+
+/// What went wrong with a lane that somebody else left.
+#[derive(Debug)]
+pub(crate) struct Orphan {
+    pub(crate) path: PathBuf,
+    pub(crate) error: RecoverError,
+}
+
+impl Spool {
+    /// Opens the spool below `root` with a new lane for this process.
+    pub(crate) fn open(
+        root: &Path,
+        options: JournalOptions,
+        consumers: Vec<Consumer>,
+        origin: &Origin,
+        clock: &Clock,
+    ) -> Result<Self, JournalError> {
+        let failed = |source: io::Error| JournalError::Io { action: "make", path: root.to_owned(), source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed)?;
+        let stream = clock.stream_id();
+        let nonce = u64::from_le_bytes(clock.random());
+        let own = Lane::create(&root.join(lane_name(stream)), options, stream, origin, nonce)?;
+        Ok(Self {
+            root: root.to_owned(),
+            options,
+            consumers,
+            own: Arc::new(own),
+            adopted: Mutex::default(),
+            unreadable: Mutex::default(),
+        })
+    }
+
+    /// This process's lane.
+    pub(crate) fn own(&self) -> &Arc<Lane> {
+        &self.own
+    }
+
+    /// All lanes that are read here: this process's and those taken over.
+    pub(crate) fn lanes(&self) -> Vec<Arc<Lane>> {
+        let mut lanes = self.adopted().clone();
+        lanes.push(Arc::clone(&self.own));
+        lanes
+    }
+
+    /// Takes over every lane whose process is gone. Gives back those that could not be read, each only once.
+    pub(crate) fn adopt(&self, keys: &Keyring, clock: &Clock) -> Vec<Orphan> {
+        let mut orphans = Vec::new();
+        for (path, stream) in self.strangers() {
+            let now = clock.now();
+            let nonce = u64::from_le_bytes(clock.random());
+            match Lane::recover(&path, self.options, stream, keys, (now, || clock.record_id(now)), nonce) {
+                Ok(lane) => self.adopted().push(Arc::new(lane)),
+                Err(RecoverError::Journal(JournalError::Locked { .. })) => {}
+                Err(error) => {
+                    if lock(&self.unreadable).insert(path.clone()) {
+                        orphans.push(Orphan { path, error });
+                    }
+                }
+            }
+        }
+        orphans
+    }
+
+    /// Lanes of the root that cannot be read here.
+    pub(crate) fn unreadable(&self) -> usize {
+        lock(&self.unreadable).len()
+    }
+
+    /// Saves cursors, releases what everybody has, and removes lanes taken over that are empty. Errors are of no
+    /// consequence but that it is tried again.
+    pub(crate) fn tidy(&self) {
+        for lane in self.lanes() {
+            lane.save_cursors(&self.consumers);
+            let _ = lane.release(lane.consumed(&self.consumers));
+        }
+        self.adopted().retain(|lane| !(lane.is_drained(&self.consumers) && lane.remove().is_ok()));
+    }
+
+    /// Whether every record of every lane is where it should go.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.lanes().iter().all(|lane| lane.is_drained(&self.consumers))
+    }
+
+    /// Removes this process's lane too, when nothing in it is needed. Called last.
+    pub(crate) fn close(&self) {
+        self.tidy();
+        if self.own.is_drained(&self.consumers) {
+            let _ = self.own.remove();
+        }
+    }
+
+    /// The consumers of every lane.
+    pub(crate) fn consumers(&self) -> &[Consumer] {
+        &self.consumers
+    }
+
+    fn strangers(&self) -> Vec<(PathBuf, StreamId)> {
+        let known: Vec<StreamId> = self.lanes().iter().map(|lane| lane.stream()).collect();
+        let Ok(entries) = fs::read_dir(&self.root) else { return Vec::new() };
+        let lanes = entries.flatten().filter_map(|entry| {
+            let name = entry.file_name();
+            let stream = name.to_str()?.strip_prefix(LANE_PREFIX)?.parse().ok()?;
+            Some((entry.path(), stream))
+        });
+        lanes.filter(|(_, stream)| !known.contains(stream)).collect()
+    }
+
+    fn adopted(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
+        lock(&self.adopted)
+    }
+}
+
+/// The bound of frames that a consumer may read: what is on disk.
+pub(crate) fn readable(lane: &Lane) -> FrameIndex {
+    lane.durable()
+}
+
+fn lane_name(stream: StreamId) -> String {
+    format!("{LANE_PREFIX}{stream}")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const LANE_PREFIX: &str = "lane-";

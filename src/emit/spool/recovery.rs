@@ -1,0 +1,114 @@
+//! Recovery: what a dead stream left, read, and finished under its own numbers.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::frame::{FINAL, Frame, Origin, START};
+use super::lane::{Lane, RecoverError, SEQUENCE_CURSOR, system_record};
+use crate::journal::{Entry, FrameIndex, Journal, Recovered};
+use crate::record::keyring::Keyring;
+use crate::record::{AuditRecord, RecordId, SystemEvent, Timestamp};
+use crate::semconv;
+
+/// What a lane's frames leave to be done.
+#[derive(Debug, Default)]
+pub(super) struct Remains {
+    /// The number of the next record.
+    pub(super) next_seq: u64,
+    /// Final records that are there.
+    pub(super) finals: u64,
+    /// Starts without an end.
+    open: HashMap<[u8; 16], OpenStart>,
+    /// Frames that are known to be missing.
+    missing: u64,
+    /// Starts that could not be read.
+    unreadable: u64,
+}
+
+#[derive(Debug)]
+struct OpenStart {
+    payload: Vec<u8>,
+    origin: Option<Origin>,
+    order: u64,
+}
+
+/// The meta that goes on in a dead lane's new segments: that of its newest one.
+pub(super) fn meta(path: &Path) -> Result<Vec<u8>, RecoverError> {
+    let meta = Journal::meta(path)?;
+    let nameless = || Origin::new(None, &[]).to_meta();
+    let meta = meta.map_or_else(nameless, |meta| meta.to_vec());
+    Origin::from_meta(&meta).map(|_| meta).ok_or(RecoverError::UnknownVersion)
+}
+
+impl Remains {
+    /// Reads the whole lane.
+    pub(super) fn read(journal: &Journal, recovered: &Recovered) -> Result<Self, RecoverError> {
+        let mut remains = Self::default();
+        let told = journal.load_cursor(TOLD_CURSOR)?.unwrap_or_default();
+        let mut reader = journal.reader(recovered.first);
+        while let Some(entry) = reader.next(journal.written())? {
+            match entry {
+                Entry::Damage(damage) => {
+                    remains.missing += damage.missing.end.0.saturating_sub(damage.missing.start.max(told).0);
+                }
+                Entry::Frame(found) => {
+                    let Some(frame) = Frame::read(found.payload) else { return Err(RecoverError::UnknownVersion) };
+                    if found.kind == START {
+                        let origin = Origin::from_meta(found.meta);
+                        let start = OpenStart { payload: found.payload.to_vec(), origin, order: found.index.0 };
+                        remains.open.insert(frame.record_id, start);
+                    } else if found.kind == FINAL {
+                        remains.finals += 1;
+                        remains.next_seq = remains.next_seq.max(frame.seq.map_or(0, |seq| seq + 1));
+                        remains.open.remove(&frame.record_id);
+                    }
+                }
+            }
+        }
+        let FrameIndex(kept) = journal.load_cursor(SEQUENCE_CURSOR)?.unwrap_or_default();
+        remains.next_seq = remains.next_seq.max(kept);
+        Ok(remains)
+    }
+
+    /// Writes what is owed: a record of unknown outcome for every open start, in the order of the starts, and a gap
+    /// record where frames are missing.
+    pub(super) fn finish(
+        mut self,
+        lane: &Lane,
+        keys: &Keyring,
+        time: Timestamp,
+        new_id: impl Fn() -> RecordId,
+    ) -> Result<(), RecoverError> {
+        let mut open: Vec<OpenStart> = std::mem::take(&mut self.open).into_values().collect();
+        open.sort_by_key(|start| start.order);
+        for start in open {
+            match start.record() {
+                Some((record, view)) => {
+                    lane.finish(record, view, keys, None)?;
+                }
+                None => self.unreadable += 1,
+            }
+        }
+        for (count, reason) in [(self.missing, "frames_damaged"), (self.unreadable, "starts_unreadable")] {
+            if count > 0 {
+                let detail = serde_json::json!({ "count": count, "reason": reason });
+                let gap = system_record(new_id(), time, SystemEvent::Gap, &detail);
+                lane.finish(gap, super::frame::SpanView::None, keys, None)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OpenStart {
+    /// The start's record, which says by itself that its end is not known.
+    fn record(&self) -> Option<(AuditRecord, super::frame::SpanView)> {
+        let frame = Frame::read(&self.payload)?;
+        let service = self.origin.as_ref().and_then(|origin| origin.service.as_ref());
+        let decoded = semconv::decode(frame.log_record, service).ok()?;
+        Some((decoded.record, frame.view))
+    }
+}
+
+/// Name under which it is kept up to where missing frames have been told.
+pub(super) const TOLD_CURSOR: &str = "told";
