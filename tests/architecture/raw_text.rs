@@ -110,6 +110,8 @@ fn renamed(source: &Source) -> Vec<Violation> {
         .collect()
 }
 
+const WAY_OUT: &str = "raw text is never printed, copied or sent: leave it out, and write a Debug by hand that shows sizes";
+
 const RENAMED: &str = "raw text goes by one name, so that a reader can search for it";
 
 struct Leaks<'a> {
@@ -142,10 +144,7 @@ impl Leaks<'_> {
             for path in derived(&attribute.meta) {
                 let leak = self.last(&path);
                 if LEAKS.contains(&leak.as_str()) {
-                    self.add(
-                        path.span(),
-                        format!("{name} derives {leak}: raw text is never printed, copied or sent"),
-                    );
+                    self.add(path.span(), format!("{name} derives {leak}; {WAY_OUT}"));
                 }
             }
         }
@@ -174,10 +173,7 @@ impl<'ast> Visit<'ast> for Leaks<'_> {
             let leak = self.last(path);
             // A Debug by hand shows sizes.
             if LEAKS.contains(&leak.as_str()) && leak != "Debug" {
-                self.add(
-                    path.span(),
-                    format!("{leak} for {name}: raw text is never printed, copied or sent"),
-                );
+                self.add(path.span(), format!("{leak} for {name}; {WAY_OUT}"));
             }
         }
         visit::visit_item_impl(self, item);
