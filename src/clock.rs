@@ -45,24 +45,37 @@ impl Clock {
     /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self::System(SystemClock { origin: Instant::now(), dice: Mutex::new(Dice::default()) })
+        Self::System(SystemClock {
+            origin: Instant::now(),
+            dice: Mutex::new(Dice::default()),
+        })
     }
 
     /// A clock that counts from `start`.
     #[must_use]
     pub fn fixed(start: Timestamp) -> Self {
-        Self::Fixed(FixedClock { nanos: AtomicU64::new(start.unix_nanos()), draws: AtomicU64::new(0) })
+        Self::Fixed(FixedClock {
+            nanos: AtomicU64::new(start.unix_nanos()),
+            draws: AtomicU64::new(0),
+        })
     }
 
     /// The time of day.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system for the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the system for the time"
+    )]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::Fixed(clock) => Timestamp::from_unix_nanos(clock.tick()),
             Self::System(_) => {
-                let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                Timestamp::from_unix_nanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+                let since_epoch = SystemTime::now()
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap_or_default();
+                Timestamp::from_unix_nanos(
+                    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+                )
             }
         }
     }
@@ -72,7 +85,9 @@ impl Clock {
     pub fn moment(&self) -> Moment {
         match self {
             Self::Fixed(clock) => Moment(clock.tick()),
-            Self::System(clock) => Moment(u64::try_from(clock.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)),
+            Self::System(clock) => {
+                Moment(u64::try_from(clock.origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+            }
         }
     }
 
@@ -91,13 +106,19 @@ impl Clock {
     /// A new trace id.
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
-        std::iter::repeat_with(|| TraceId::from_bytes(self.random())).flatten().next().expect("dice do not roll zero for ever")
+        std::iter::repeat_with(|| TraceId::from_bytes(self.random()))
+            .flatten()
+            .next()
+            .expect("dice do not roll zero for ever")
     }
 
     /// A new span id.
     #[must_use]
     pub fn span_id(&self) -> SpanId {
-        std::iter::repeat_with(|| SpanId::from_bytes(self.random())).flatten().next().expect("dice do not roll zero for ever")
+        std::iter::repeat_with(|| SpanId::from_bytes(self.random()))
+            .flatten()
+            .next()
+            .expect("dice do not roll zero for ever")
     }
 
     /// Random bytes, good enough for keys.
@@ -112,7 +133,11 @@ impl Clock {
                 }
                 bytes
             }
-            Self::System(clock) => clock.dice.lock().unwrap_or_else(std::sync::PoisonError::into_inner).roll(),
+            Self::System(clock) => clock
+                .dice
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .roll(),
         }
     }
 }
@@ -137,7 +162,10 @@ struct Dice {
 
 impl Default for Dice {
     fn default() -> Self {
-        Self { bytes: [0; 1024], used: 1024 }
+        Self {
+            bytes: [0; 1024],
+            used: 1024,
+        }
     }
 }
 
@@ -173,7 +201,8 @@ mod tests {
     #[test]
     fn the_system_clock_never_draws_twice() {
         let clock = Clock::system();
-        let drawn: std::collections::HashSet<[u8; 16]> = (0..1000).map(|_| clock.random()).collect();
+        let drawn: std::collections::HashSet<[u8; 16]> =
+            (0..1000).map(|_| clock.random()).collect();
         assert_eq!(drawn.len(), 1000);
     }
 }

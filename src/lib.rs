@@ -11,6 +11,10 @@ pub mod clock;
 #[doc(hidden)]
 pub mod journal;
 
+// Floor 3: the application's shore.
+#[cfg(feature = "emit")]
+mod emit;
+
 // Floor 5: keys.
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -136,7 +136,6 @@ pub enum Ending {
 }
 
 /// A call as it was seen, with its raw text. The gate makes the record of it.
-#[derive(Debug)]
 pub struct CapturedCall {
     /// The record's identity.
     pub record_id: RecordId,
@@ -176,6 +175,20 @@ pub struct CapturedCall {
     pub ending: Ending,
     /// From the start to the last exit, in nanoseconds.
     pub duration_ns: Option<u64>,
+}
+
+impl fmt::Debug for CapturedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("CapturedCall");
+        shown
+            .field("record_id", &self.record_id)
+            .field("system_prompt", &self.system_prompt);
+        shown
+            .field("input", &self.input)
+            .field("output", &self.response.output)
+            .field("tools", &self.tools);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl CapturedCall {

@@ -234,6 +234,11 @@ impl<S: FnMut(&str, Role, Value<'_>)> Walk<'_, S> {
         self.hash(&attribute::OUTPUT_HASH, call.hashes.output.as_ref());
         self.ids(envelope);
         self.sanitization(&call.sanitization);
+        self.call_end(envelope, call);
+    }
+
+    /// What stands behind the sanitization in a call.
+    fn call_end(&mut self, envelope: &Envelope, call: &Call) {
         self.int(&attribute::SCHEMA, Some(attribute::VERSION));
         self.label(
             &attribute::SERVICE_TIER,

@@ -25,7 +25,8 @@ pub(crate) fn conditions_inside(house: &House) -> Vec<Violation> {
         for at in (0..source.tokens.len()).filter(|at| is_condition(source, *at)) {
             count += 1;
             if !free.contains(&at) {
-                let what = "cfg(feature) stands on mod and use lines and in cli/ only; switch a whole module".to_owned();
+                let what =
+                    "cfg(feature) stands on mod and use lines and in cli/ only; switch a whole module".to_owned();
                 violations.push(Violation::at(source, source.tokens[at].line, what));
             } else if count > MOST_CONDITIONS {
                 let what = format!(

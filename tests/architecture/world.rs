@@ -61,7 +61,8 @@ pub(crate) fn time_and_dice_outside_the_clock(house: &House) -> Vec<Violation> {
         let now = NOW.iter().find(|now| mention.ends_with(now)).copied();
         let touched = now.or_else(|| mention.starts_with("getrandom").then_some("getrandom"))?;
         let allowed = mention.source.path == "src/clock.rs";
-        (!allowed).then(|| format!("{touched} outside clock.rs; take time, ids and dice from the Clock that is passed in"))
+        (!allowed)
+            .then(|| format!("{touched} outside clock.rs; take time, ids and dice from the Clock that is passed in"))
     };
     let mut violations = by_mention(house, rule);
     violations.extend(by_token(house, |source, at| {

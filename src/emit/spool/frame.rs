@@ -68,12 +68,23 @@ impl<'a> Frame<'a> {
         let record_id = *head[2..].first_chunk()?;
         let seq = u64::from_le_bytes(*head[18..].first_chunk()?);
         let seq = (seq != NO_SEQ).then_some(seq);
-        (version == VERSION).then_some(Self { view: SpanView::from_flags(flags), record_id, seq, log_record })
+        (version == VERSION).then_some(Self {
+            view: SpanView::from_flags(flags),
+            record_id,
+            seq,
+            log_record,
+        })
     }
 }
 
 /// Replaces what `out` holds by a payload.
-pub(crate) fn write_payload(out: &mut Vec<u8>, view: SpanView, id: RecordId, seq: Option<u64>, log_record: &[u8]) {
+pub(crate) fn write_payload(
+    out: &mut Vec<u8>,
+    view: SpanView,
+    id: RecordId,
+    seq: Option<u64>,
+    log_record: &[u8],
+) {
     out.clear();
     out.extend_from_slice(&[VERSION, view.flags()]);
     out.extend_from_slice(id.as_bytes());
@@ -92,7 +103,11 @@ pub(crate) struct Origin {
 impl Origin {
     pub(crate) fn new(service: Option<&Label>, attributes: &[(String, String)]) -> Self {
         let (resource, scope) = scope_and_resource(service, attributes);
-        Self { resource, scope, service: service.cloned() }
+        Self {
+            resource,
+            scope,
+            service: service.cloned(),
+        }
     }
 
     pub(crate) fn to_meta(&self) -> Vec<u8> {
@@ -110,14 +125,19 @@ impl Origin {
         let (&version, mut rest) = meta.split_first()?;
         let mut part = || {
             let (length, behind) = rest.split_first_chunk()?;
-            let (part, behind) = behind.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+            let (part, behind) =
+                behind.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
             rest = behind;
             Some(part.to_vec())
         };
         let (resource, scope) = (part()?, part()?);
         let service = std::str::from_utf8(rest).ok()?;
         let service = (!service.is_empty()).then(|| Label::clip(service));
-        (version == VERSION).then_some(Self { resource, scope, service })
+        (version == VERSION).then_some(Self {
+            resource,
+            scope,
+            service,
+        })
     }
 }
 
@@ -133,16 +153,32 @@ mod tests {
     fn the_payload_is_frozen() {
         let id = RecordId::from_parts(0x0192_3456_789a, [0xff; 10]);
         let mut payload = Vec::new();
-        write_payload(&mut payload, SpanView::Sent(SpanIdentity::Shown), id, Some(0x0102), b"log");
+        write_payload(
+            &mut payload,
+            SpanView::Sent(SpanIdentity::Shown),
+            id,
+            Some(0x0102),
+            b"log",
+        );
         let golden = [
             &[1, 3][..],
-            &[0x01, 0x92, 0x34, 0x56, 0x78, 0x9a, 0x7f, 0xff, 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[
+                0x01, 0x92, 0x34, 0x56, 0x78, 0x9a, 0x7f, 0xff, 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff,
+                0xff, 0xff,
+            ],
             &[2, 1, 0, 0, 0, 0, 0, 0],
             b"log",
         ];
         assert_eq!(payload, golden.concat());
         let frame = Frame::read(&payload).unwrap();
-        assert_eq!((frame.seq, frame.log_record, frame.view), (Some(0x0102), &b"log"[..], SpanView::Sent(SpanIdentity::Shown)));
+        assert_eq!(
+            (frame.seq, frame.log_record, frame.view),
+            (
+                Some(0x0102),
+                &b"log"[..],
+                SpanView::Sent(SpanIdentity::Shown)
+            )
+        );
         write_payload(&mut payload, SpanView::None, id, None, b"");
         assert_eq!(Frame::read(&payload).unwrap().seq, None);
     }
@@ -157,7 +193,10 @@ mod tests {
 
     #[test]
     fn an_origin_comes_back_from_its_meta() {
-        let origin = Origin::new(Some(&Label::clip("billing")), &[("host.name".into(), "web-1".into())]);
+        let origin = Origin::new(
+            Some(&Label::clip("billing")),
+            &[("host.name".into(), "web-1".into())],
+        );
         assert_eq!(Origin::from_meta(&origin.to_meta()), Some(origin));
         let nameless = Origin::new(None, &[]);
         assert_eq!(Origin::from_meta(&nameless.to_meta()), Some(nameless));

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::frame::{self, Frame, Origin, SpanView};
+use super::frame::{self, Origin, SpanView};
 use super::recovery::{self, Remains};
 use crate::journal::{
-    AppendError, Entry, FrameIndex, Journal, JournalError, JournalOptions, ReadError, Room, SyncError,
+    AppendError, Entry, FrameIndex, Journal, JournalError, JournalOptions, ReadError, Room,
+    SyncError,
 };
 use crate::record::keyring::Keyring;
 use crate::record::{
-    AuditRecord, Body, Envelope, JsonText, RecordId, StreamId, StreamPosition, System, SystemEvent, Timestamp,
-    canonical,
+    AuditRecord, Body, Envelope, JsonText, RecordId, StreamId, StreamPosition, System, SystemEvent,
+    Timestamp, canonical,
 };
 use crate::semconv::LogForm;
 
@@ -128,12 +129,23 @@ impl Lane {
         remains.finish(&lane, keys, time, new_id)?;
         lane.sync()?;
         lane.damage_told.store(lane.written().0, Ordering::Relaxed);
-        lane.journal.save_cursor(recovery::TOLD_CURSOR, lane.written())?;
+        lane.journal
+            .save_cursor(recovery::TOLD_CURSOR, lane.written())?;
         Ok(lane)
     }
 
-    fn new(path: &Path, journal: Journal, stream: StreamId, next_seq: u64) -> Result<Self, RecoverError> {
-        let state = State { next_seq, starts: BTreeMap::new(), losses: HashMap::new(), gap_room: false };
+    fn new(
+        path: &Path,
+        journal: Journal,
+        stream: StreamId,
+        next_seq: u64,
+    ) -> Result<Self, RecoverError> {
+        let state = State {
+            next_seq,
+            starts: BTreeMap::new(),
+            losses: HashMap::new(),
+            gap_room: false,
+        };
         let lane = Self {
             path: path.to_owned(),
             stream,
@@ -145,22 +157,33 @@ impl Lane {
             journal,
         };
         for consumer in Consumer::ALL {
-            let saved = lane.journal.load_cursor(consumer.cursor())?.unwrap_or_default();
+            let saved = lane
+                .journal
+                .load_cursor(consumer.cursor())?
+                .unwrap_or_default();
             let position = &lane.positions[consumer as usize];
             position.saved.store(saved.0, Ordering::Relaxed);
-            position.reached.store(saved.0.max(lane.journal.first().0), Ordering::Relaxed);
+            position
+                .reached
+                .store(saved.0.max(lane.journal.first().0), Ordering::Relaxed);
         }
         Ok(lane)
     }
 
     /// How far a consumer is: it has every frame below.
     pub(crate) fn position(&self, consumer: Consumer) -> FrameIndex {
-        FrameIndex(self.positions[consumer as usize].reached.load(Ordering::Acquire))
+        FrameIndex(
+            self.positions[consumer as usize]
+                .reached
+                .load(Ordering::Acquire),
+        )
     }
 
     /// A consumer has every frame below `reached`.
     pub(crate) fn advance(&self, consumer: Consumer, reached: FrameIndex) {
-        self.positions[consumer as usize].reached.fetch_max(reached.0, Ordering::AcqRel);
+        self.positions[consumer as usize]
+            .reached
+            .fetch_max(reached.0, Ordering::AcqRel);
     }
 
     /// The bound below which every consumer has every frame. Spans hold at most half of the room: a trace backend that
@@ -168,8 +191,13 @@ impl Lane {
     pub(crate) fn consumed(&self, consumers: &[Consumer]) -> FrameIndex {
         let usage = self.journal.usage();
         let crowded = usage.bytes > usage.capacity / 2;
-        let counted = consumers.iter().filter(|consumer| !(crowded && **consumer == Consumer::Traces));
-        counted.map(|consumer| self.position(*consumer)).min().unwrap_or_default()
+        let counted = consumers
+            .iter()
+            .filter(|consumer| !(crowded && **consumer == Consumer::Traces));
+        counted
+            .map(|consumer| self.position(*consumer))
+            .min()
+            .unwrap_or_default()
     }
 
     /// Writes down how far the consumers are, where that has changed.
@@ -178,7 +206,12 @@ impl Lane {
             let position = &self.positions[*consumer as usize];
             let reached = position.reached.load(Ordering::Acquire);
             let moved = position.saved.load(Ordering::Relaxed) != reached;
-            if moved && self.journal.save_cursor(consumer.cursor(), FrameIndex(reached)).is_ok() {
+            if moved
+                && self
+                    .journal
+                    .save_cursor(consumer.cursor(), FrameIndex(reached))
+                    .is_ok()
+            {
                 position.saved.store(reached, Ordering::Relaxed);
             }
         }
@@ -187,7 +220,9 @@ impl Lane {
     /// Whether nothing is begun and every consumer has everything.
     pub(crate) fn is_drained(&self, consumers: &[Consumer]) -> bool {
         let written = self.written();
-        let all = consumers.iter().all(|consumer| self.position(*consumer) >= written);
+        let all = consumers
+            .iter()
+            .all(|consumer| self.position(*consumer) >= written);
         all && self.state().starts.is_empty()
     }
 
@@ -206,13 +241,25 @@ impl Lane {
     }
 
     /// Records that something began. When this returns, the process may be killed and the beginning is known.
-    pub(crate) fn start(&self, record: &AuditRecord, view: SpanView) -> Result<StartToken, AppendError> {
+    pub(crate) fn start(
+        &self,
+        record: &AuditRecord,
+        view: SpanView,
+    ) -> Result<StartToken, AppendError> {
         let mut buffers = self.take_buffers();
         buffers.log.write(record);
         let Buffers { log, payload, .. } = &mut buffers;
-        frame::write_payload(payload, view, record.envelope.record_id, None, log.as_bytes());
+        frame::write_payload(
+            payload,
+            view,
+            record.envelope.record_id,
+            None,
+            log.as_bytes(),
+        );
         let mut state = self.state();
-        let appended = self.journal.append(frame::START, payload, Room::Reserve(END_ROOM));
+        let appended = self
+            .journal
+            .append(frame::START, payload, Room::Reserve(END_ROOM));
         if let Ok(index) = appended {
             state.starts.insert(index.0, index.0);
             self.totals.started.fetch_add(1, Ordering::Relaxed);
@@ -230,7 +277,11 @@ impl Lane {
         keys: &Keyring,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, AppendError> {
-        let room = if start.is_some() { Room::Use(END_ROOM) } else { Room::Free };
+        let room = if start.is_some() {
+            Room::Use(END_ROOM)
+        } else {
+            Room::Free
+        };
         let appended = self.append(&mut record, view, keys, room);
         if let Some(StartToken(index)) = start {
             self.close(index, appended.is_ok());
@@ -245,16 +296,28 @@ impl Lane {
     }
 
     /// Writes the gap record that is owed, if one is, and keeps room for the next. Called now and then.
-    pub(crate) fn tell_losses(&self, keys: &Keyring, time: Timestamp, new_id: impl Fn() -> RecordId) {
+    pub(crate) fn tell_losses(
+        &self,
+        keys: &Keyring,
+        time: Timestamp,
+        new_id: impl Fn() -> RecordId,
+    ) {
         let (losses, gap_room) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.losses), std::mem::take(&mut state.gap_room))
+            (
+                std::mem::take(&mut state.losses),
+                std::mem::take(&mut state.gap_room),
+            )
         };
         let mut reserved = gap_room;
         for (reason, count) in losses {
             let detail = serde_json::json!({ "count": count, "reason": reason });
             let mut record = system_record(new_id(), time, SystemEvent::Gap, &detail);
-            let room = if reserved { Room::Use(GAP_ROOM) } else { Room::Free };
+            let room = if reserved {
+                Room::Use(GAP_ROOM)
+            } else {
+                Room::Free
+            };
             if self.append(&mut record, SpanView::None, keys, room).is_ok() {
                 reserved = false;
             } else {
@@ -312,7 +375,8 @@ impl Lane {
             return Ok(());
         }
         // The numbers of released records are known from nothing else after a crash.
-        self.journal.save_cursor(SEQUENCE_CURSOR, FrameIndex(next_seq))?;
+        self.journal
+            .save_cursor(SEQUENCE_CURSOR, FrameIndex(next_seq))?;
         self.journal.release(FrameIndex(bound));
         Ok(())
     }
@@ -325,7 +389,10 @@ impl Lane {
         room: Room,
     ) -> Result<FrameIndex, AppendError> {
         let mut buffers = self.take_buffers();
-        record.envelope.position = Some(StreamPosition { stream: self.stream, seq: 0 });
+        record.envelope.position = Some(StreamPosition {
+            stream: self.stream,
+            seq: 0,
+        });
         buffers.canonical.write(record);
         buffers.log.write(record);
         let (before, behind) = buffers.canonical.around_seq();
@@ -338,7 +405,13 @@ impl Lane {
         mac.update(behind);
         let Buffers { log, payload, .. } = &mut buffers;
         log.seal(state.next_seq, &mac.finish());
-        frame::write_payload(payload, view, record.envelope.record_id, Some(state.next_seq), log.as_bytes());
+        frame::write_payload(
+            payload,
+            view,
+            record.envelope.record_id,
+            Some(state.next_seq),
+            log.as_bytes(),
+        );
         let appended = self.journal.append(frame::FINAL, payload, room);
         if appended.is_ok() {
             state.next_seq += 1;
@@ -366,15 +439,26 @@ impl Lane {
         }
         let oldest: Vec<(u64, u64)> = {
             let state = self.state();
-            let below = state.starts.iter().filter(|(_, place)| **place < consumed.0);
-            below.map(|(token, place)| (*token, *place)).take(COPIES_AT_A_TIME).collect()
+            let below = state
+                .starts
+                .iter()
+                .filter(|(_, place)| **place < consumed.0);
+            below
+                .map(|(token, place)| (*token, *place))
+                .take(COPIES_AT_A_TIME)
+                .collect()
         };
         for (token, place) in oldest {
             let mut reader = self.journal.reader(FrameIndex(place));
-            let Some(Entry::Frame(found)) = reader.next(FrameIndex(place + 1))? else { continue };
+            let Some(Entry::Frame(found)) = reader.next(FrameIndex(place + 1))? else {
+                continue;
+            };
             let mut state = self.state();
             if let Some(current) = state.starts.get_mut(&token) {
-                *current = self.journal.append(frame::START, found.payload, Room::Free)?.0;
+                *current = self
+                    .journal
+                    .append(frame::START, found.payload, Room::Free)?
+                    .0;
             }
         }
         Ok(())
@@ -385,11 +469,18 @@ impl Lane {
     }
 
     fn take_buffers(&self) -> Buffers {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        self.buffers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default()
     }
 
     fn put_back(&self, buffers: Buffers) {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
+        self.buffers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(buffers);
     }
 }
 
@@ -401,7 +492,10 @@ pub(crate) fn system_record(
     detail: &serde_json::Value,
 ) -> AuditRecord {
     let detail = JsonText::from_value(detail).ok();
-    AuditRecord { envelope: Envelope::new(id, time), body: Body::System(System { event, detail }) }
+    AuditRecord {
+        envelope: Envelope::new(id, time),
+        body: Body::System(System { event, detail }),
+    }
 }
 
 /// Why a lane could not be recovered.
@@ -418,7 +512,9 @@ pub(crate) enum RecoverError {
     #[error(transparent)]
     Sync(#[from] SyncError),
     /// A segment says of which version its frames are, and it is none that is known here.
-    #[error("its segments are of a version that is not known here: drain it with the llm-audit that wrote it")]
+    #[error(
+        "its segments are of a version that is not known here: drain it with the llm-audit that wrote it"
+    )]
     UnknownVersion,
 }
 
@@ -427,7 +523,11 @@ impl RecoverError {
     fn into_journal(self) -> JournalError {
         match self {
             Self::Journal(error) => error,
-            other => JournalError::Io { action: "begin", path: PathBuf::new(), source: io::Error::other(other.to_string()) },
+            other => JournalError::Io {
+                action: "begin",
+                path: PathBuf::new(),
+                source: io::Error::other(other.to_string()),
+            },
         }
     }
 }

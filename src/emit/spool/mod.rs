@@ -51,11 +51,25 @@ impl Spool {
         origin: &Origin,
         clock: &Clock,
     ) -> Result<Self, JournalError> {
-        let failed = |source: io::Error| JournalError::Io { action: "make", path: root.to_owned(), source };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed)?;
+        let failed = |source: io::Error| JournalError::Io {
+            action: "make",
+            path: root.to_owned(),
+            source,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)
+            .map_err(failed)?;
         let stream = clock.stream_id();
         let nonce = u64::from_le_bytes(clock.random());
-        let own = Lane::create(&root.join(lane_name(stream)), options, stream, origin, nonce)?;
+        let own = Lane::create(
+            &root.join(lane_name(stream)),
+            options,
+            stream,
+            origin,
+            nonce,
+        )?;
         Ok(Self {
             root: root.to_owned(),
             options,
@@ -84,7 +98,14 @@ impl Spool {
         for (path, stream) in self.strangers() {
             let now = clock.now();
             let nonce = u64::from_le_bytes(clock.random());
-            match Lane::recover(&path, self.options, stream, keys, (now, || clock.record_id(now)), nonce) {
+            match Lane::recover(
+                &path,
+                self.options,
+                stream,
+                keys,
+                (now, || clock.record_id(now)),
+                nonce,
+            ) {
                 Ok(lane) => self.adopted().push(Arc::new(lane)),
                 Err(RecoverError::Journal(JournalError::Locked { .. })) => {}
                 Err(error) => {
@@ -109,12 +130,15 @@ impl Spool {
             lane.save_cursors(&self.consumers);
             let _ = lane.release(lane.consumed(&self.consumers));
         }
-        self.adopted().retain(|lane| !(lane.is_drained(&self.consumers) && lane.remove().is_ok()));
+        self.adopted()
+            .retain(|lane| !(lane.is_drained(&self.consumers) && lane.remove().is_ok()));
     }
 
     /// Whether every record of every lane is where it should go.
     pub(crate) fn is_drained(&self) -> bool {
-        self.lanes().iter().all(|lane| lane.is_drained(&self.consumers))
+        self.lanes()
+            .iter()
+            .all(|lane| lane.is_drained(&self.consumers))
     }
 
     /// Removes this process's lane too, when nothing in it is needed. Called last.
@@ -132,13 +156,17 @@ impl Spool {
 
     fn strangers(&self) -> Vec<(PathBuf, StreamId)> {
         let known: Vec<StreamId> = self.lanes().iter().map(|lane| lane.stream()).collect();
-        let Ok(entries) = fs::read_dir(&self.root) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(&self.root) else {
+            return Vec::new();
+        };
         let lanes = entries.flatten().filter_map(|entry| {
             let name = entry.file_name();
             let stream = name.to_str()?.strip_prefix(LANE_PREFIX)?.parse().ok()?;
             Some((entry.path(), stream))
         });
-        lanes.filter(|(_, stream)| !known.contains(stream)).collect()
+        lanes
+            .filter(|(_, stream)| !known.contains(stream))
+            .collect()
     }
 
     fn adopted(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {

@@ -37,7 +37,9 @@ pub(super) fn meta(path: &Path) -> Result<Vec<u8>, RecoverError> {
     let meta = Journal::meta(path)?;
     let nameless = || Origin::new(None, &[]).to_meta();
     let meta = meta.map_or_else(nameless, |meta| meta.to_vec());
-    Origin::from_meta(&meta).map(|_| meta).ok_or(RecoverError::UnknownVersion)
+    Origin::from_meta(&meta)
+        .map(|_| meta)
+        .ok_or(RecoverError::UnknownVersion)
 }
 
 impl Remains {
@@ -49,13 +51,23 @@ impl Remains {
         while let Some(entry) = reader.next(journal.written())? {
             match entry {
                 Entry::Damage(damage) => {
-                    remains.missing += damage.missing.end.0.saturating_sub(damage.missing.start.max(told).0);
+                    remains.missing += damage
+                        .missing
+                        .end
+                        .0
+                        .saturating_sub(damage.missing.start.max(told).0);
                 }
                 Entry::Frame(found) => {
-                    let Some(frame) = Frame::read(found.payload) else { return Err(RecoverError::UnknownVersion) };
+                    let Some(frame) = Frame::read(found.payload) else {
+                        return Err(RecoverError::UnknownVersion);
+                    };
                     if found.kind == START {
                         let origin = Origin::from_meta(found.meta);
-                        let start = OpenStart { payload: found.payload.to_vec(), origin, order: found.index.0 };
+                        let start = OpenStart {
+                            payload: found.payload.to_vec(),
+                            origin,
+                            order: found.index.0,
+                        };
                         remains.open.insert(frame.record_id, start);
                     } else if found.kind == FINAL {
                         remains.finals += 1;
@@ -89,7 +101,10 @@ impl Remains {
                 None => self.unreadable += 1,
             }
         }
-        for (count, reason) in [(self.missing, "frames_damaged"), (self.unreadable, "starts_unreadable")] {
+        for (count, reason) in [
+            (self.missing, "frames_damaged"),
+            (self.unreadable, "starts_unreadable"),
+        ] {
             if count > 0 {
                 let detail = serde_json::json!({ "count": count, "reason": reason });
                 let gap = system_record(new_id(), time, SystemEvent::Gap, &detail);
@@ -104,7 +119,10 @@ impl OpenStart {
     /// The start's record, which says by itself that its end is not known.
     fn record(&self) -> Option<(AuditRecord, super::frame::SpanView)> {
         let frame = Frame::read(&self.payload)?;
-        let service = self.origin.as_ref().and_then(|origin| origin.service.as_ref());
+        let service = self
+            .origin
+            .as_ref()
+            .and_then(|origin| origin.service.as_ref());
         let decoded = semconv::decode(frame.log_record, service).ok()?;
         Some((decoded.record, frame.view))
     }

@@ -1,0 +1,4 @@
+//! In the application: layer, guard, spool and sender.
+
+mod pulse;
+mod spool;
