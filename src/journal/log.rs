@@ -26,7 +26,7 @@ use super::{
 /// Dropping it neither syncs nor deletes: what was appended is in the page cache, and the next open recovers it.
 #[derive(Debug)]
 pub struct Journal {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     flusher: Mutex<Flusher>,
     cursors: Mutex<()>,
     corrupt_cursors: AtomicU64,

@@ -1,6 +1,8 @@
 //! The journal as a whole, on real files.
 
 mod appending;
+mod faults;
+mod recovering;
 
 use std::{fs, path::Path};
 
