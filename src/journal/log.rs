@@ -184,7 +184,8 @@ impl Journal {
         FrameIndex(self.shared.writer().first())
     }
 
-    /// Deletes the segments all of whose frames are below `below` and durable, except the last segment. Returns how many.
+    /// Deletes the segments all of whose frames are below `below` and durable, except the last segment that is
+    /// on disk. Returns how many.
     ///
     /// Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
     /// later call, or sync, has deleted it; after a restart it is a part of the journal again. Waits for a sync that is
@@ -334,7 +335,7 @@ fn flush(shared: &Shared, flusher: &mut Flusher) -> Result<(), SyncError> {
     match make_durable(shared, &site, &unsynced) {
         Ok(()) => {
             let mut writer = shared.writer();
-            writer.forget_synced(unsynced.sealed);
+            writer.note_synced(&unsynced);
             let superseded = std::mem::take(&mut writer.superseded);
             drop(writer);
             doom(shared, flusher, superseded);
@@ -352,6 +353,7 @@ fn flush(shared: &Shared, flusher: &mut Flusher) -> Result<(), SyncError> {
 /// are in doubt.
 fn make_durable(shared: &Shared, site: &Site, unsynced: &Unsynced) -> Result<(), (u64, SyncError)> {
     let durable = || shared.durable.load(Ordering::Acquire);
+    let synced_number = shared.writer().synced_number;
     if unsynced.directory {
         site.directory
             .sync()
@@ -369,9 +371,9 @@ fn make_durable(shared: &Shared, site: &Site, unsynced: &Unsynced) -> Result<(),
         if place < unsynced.sealed {
             written.segment.trim(&written.file).map_err(failed)?;
         }
-        if *bound > durable() {
+        if *bound > durable() || Some(segment) > synced_number {
             written.file.sync_data().map_err(failed)?;
-            shared.durable.store(*bound, Ordering::Release);
+            shared.durable.fetch_max(*bound, Ordering::AcqRel);
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod appending;
 mod faults;
+mod model;
 mod recovering;
 
 use std::{fs, path::Path};
