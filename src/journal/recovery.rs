@@ -326,8 +326,24 @@ fn order(mut files: Vec<Candidate>) -> (Vec<Candidate>, Vec<Candidate>) {
         .partition(|file| matches!(file.role, Role::InForce(..)))
 }
 
-/// Cuts a segment where it ends, which also gives back what was allocated behind, and makes it durable.
+/// Cuts a segment where it ends, which also gives back what was allocated behind, repairs its headers if one of the two
+/// is damaged, and makes it durable.
 fn settle(candidate: Candidate, end: u64) -> Result<Arc<Segment>, JournalError> {
+    let Role::InForce(header, _) = &candidate.role else {
+        return Err(JournalError::NotAJournal {
+            path: candidate.path,
+        });
+    };
+    let whole = header.encode();
+    let mut found = vec![0; whole.len()];
+    let read = candidate.file.read_exact_at(&mut found, 0);
+    if read.is_err() || found != whole {
+        candidate
+            .file
+            .write_all_at(&whole, 0)
+            .map_err(candidate.failed("repair"))?;
+    }
+    let end = end.max(whole.len() as u64);
     candidate
         .file
         .set_len(end)
@@ -336,12 +352,12 @@ fn settle(candidate: Candidate, end: u64) -> Result<Arc<Segment>, JournalError> 
         .file
         .sync_all()
         .map_err(candidate.failed("sync"))?;
-    let Role::InForce(header, _) = candidate.role else {
-        return Err(JournalError::NotAJournal {
-            path: candidate.path,
-        });
-    };
-    Ok(Arc::new(Segment::new(header, candidate.path, end, end)))
+    Ok(Arc::new(Segment::new(
+        header.clone(),
+        candidate.path,
+        end,
+        end,
+    )))
 }
 
 /// Copies damaged bytes to a file of their own, once.

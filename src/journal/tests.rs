@@ -4,6 +4,7 @@ mod appending;
 mod faults;
 mod model;
 mod recovering;
+mod threads;
 
 use std::{fs, path::Path};
 

@@ -2,7 +2,7 @@
 
 use std::{
     env, io,
-    io::Write as _,
+    io::{BufRead as _, Write as _},
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -317,6 +317,63 @@ fn a_crash_while_frames_are_written_again_loses_none() {
     let (journal, recovered) = open(directory.path());
     assert!(recovered.is_clean(), "{recovered:?}");
     assert_eq!(read(&journal, 0), frames(0..150, 1000));
+}
+
+/// The process says each index once its frame has been appended, and is killed at no particular moment.
+#[test]
+fn a_killed_process_loses_no_frame_whose_append_had_returned() {
+    if let Some(path) = env::var_os("JOURNAL_TEST_KILLED") {
+        return append_and_say_so(Path::new(&path));
+    }
+    for wanted in [1, 40, 700, 1200] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut killed = Command::new(env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "journal::tests::faults::a_killed_process_loses_no_frame_whose_append_had_returned",
+            ])
+            .arg("--nocapture")
+            .env("JOURNAL_TEST_KILLED", directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = io::BufReader::new(killed.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let indices = |line: String| {
+            line.strip_prefix("appended ")
+                .map(|index| index.parse::<u64>().unwrap())
+        };
+        let mut count = said.by_ref().filter_map(indices).take(wanted).count();
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        count += said.filter_map(indices).count();
+        let (journal, recovered) = open(directory.path());
+        assert!(recovered.damages.is_empty(), "{recovered:?}");
+        assert!(
+            recovered.frames >= count as u64 && count >= wanted,
+            "{recovered:?} of {count}"
+        );
+        let all = recovered.frames;
+        assert_eq!(read(&journal, 0), frames(0..all, 700));
+    }
+}
+
+fn append_and_say_so(path: &Path) {
+    let (journal, _) = open(path);
+    let mut stdout = io::stdout();
+    writeln!(stdout).unwrap();
+    loop {
+        let index = journal.written().0;
+        // Full ends it, with an exit status that nobody looks at.
+        journal
+            .append(KIND, &payload(index, 700), Room::Free)
+            .unwrap();
+        writeln!(stdout, "appended {index}").unwrap();
+        if index % 50 == 0 {
+            journal.sync().unwrap();
+        }
+    }
 }
 
 /// The limit on file sizes makes a write stop in the middle of a frame. It holds for a whole process, so the test runs

@@ -197,6 +197,12 @@ fn the_second_header_serves_when_the_first_is_damaged() {
     let (journal, recovered) = open(directory.path());
     assert!(recovered.is_clean());
     assert_eq!(read(&journal, 0), frames(0..10, 1000));
+    drop(journal);
+    // The first has been repaired, and so the second may go.
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[4096..4096 + 56].fill(0xee);
+    fs::write(&file, &bytes).unwrap();
+    assert_eq!(open(directory.path()).1.frames, 10);
 }
 
 #[test]
