@@ -1,7 +1,7 @@
 //! The journal as its users hold it.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -24,7 +24,6 @@ use super::{
 /// An open journal. See the [module](super) for what it guarantees.
 ///
 /// Dropping it neither syncs nor deletes: what was appended is in the page cache, and the next open recovers it.
-#[derive(Debug)]
 pub struct Journal {
     pub(super) shared: Arc<Shared>,
     flusher: Mutex<Flusher>,
@@ -54,7 +53,6 @@ pub struct Usage {
 }
 
 /// What the journal and its readers hold together.
-#[derive(Debug)]
 pub(super) struct Shared {
     writer: Mutex<Writer>,
     written: AtomicU64,
@@ -162,10 +160,10 @@ impl Journal {
     pub fn sync(&self) -> Result<FrameIndex, SyncError> {
         let mut flusher = lock(&self.flusher);
         prepare_spares(&self.shared, &mut flusher);
-        if flush(&self.shared, &mut flusher).is_err() {
-            flush(&self.shared, &mut flusher)?;
-        }
+        let flushed =
+            flush(&self.shared, &mut flusher).or_else(|_| flush(&self.shared, &mut flusher));
         delete_doomed(&self.shared, &mut flusher);
+        flushed?;
         Ok(self.durable())
     }
 
@@ -265,6 +263,18 @@ impl Journal {
 
     fn path(&self) -> PathBuf {
         self.shared.writer().site.directory.path.clone()
+    }
+}
+
+impl fmt::Debug for Journal {
+    /// Shows where it is and how far it goes, never content.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Journal")
+            .field("path", &self.path())
+            .field("durable", &self.durable())
+            .field("written", &self.written())
+            .finish_non_exhaustive()
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Site {
     pub(super) doomed_bytes: AtomicU64,
 }
 
-#[derive(Debug)]
+/// Has no `Debug`: its buffer holds content.
 pub(super) struct Writer {
     pub(super) site: Arc<Site>,
     /// Segments in force, by number and by index; the last one is the active one, if there is an active one.

@@ -319,6 +319,29 @@ fn a_crash_while_frames_are_written_again_loses_none() {
     assert_eq!(read(&journal, 0), frames(0..150, 1000));
 }
 
+#[test]
+fn a_frame_that_cannot_be_read_when_it_is_to_be_written_again_is_named_as_missing() {
+    use std::os::unix::fs::FileExt as _;
+
+    let (directory, journal) = opened();
+    append(&journal, 50, 1000);
+    let file = &segment_files(directory.path())[0];
+    let damaged = find(file, &payload(20, 1000)) as u64;
+    let writable = fs::File::options().write(true).open(file).unwrap();
+    writable.write_all_at(b"damage", damaged).unwrap();
+    journal.shared.writer().rehome(10).unwrap();
+    assert_eq!(journal.sync().unwrap().0, 50);
+
+    let mut expected = frames(0..20, 1000);
+    expected.push(Said::Missing(20..21));
+    expected.extend(frames(21..50, 1000));
+    assert_eq!(read(&journal, 0), expected);
+    drop(journal);
+    let (journal, recovered) = open(directory.path());
+    assert_eq!((recovered.frames, recovered.damages.len()), (49, 1));
+    assert_eq!(read(&journal, 0), expected);
+}
+
 /// The process says each index once its frame has been appended, and is killed at no particular moment.
 #[test]
 fn a_killed_process_loses_no_frame_whose_append_had_returned() {
