@@ -21,7 +21,14 @@ pub(super) struct Directory {
 /// Held by whoever has the journal open.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing alone is not enough: a process that is just being forked holds the file open a moment longer.
+    fn drop(&mut self) {
+        self.file.unlock().ok();
+    }
 }
 
 impl Directory {
@@ -70,7 +77,7 @@ impl Directory {
         let directory = Self {
             path: path.to_owned(),
         };
-        Ok((directory, Lock { _file: lock }))
+        Ok((directory, Lock { file: lock }))
     }
 
     /// The numbers and paths of all segments, in order.

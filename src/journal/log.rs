@@ -1,7 +1,7 @@
 //! The journal as its users hold it.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -24,9 +24,8 @@ use super::{
 /// An open journal. See the [module](super) for what it guarantees.
 ///
 /// Dropping it neither syncs nor deletes: what was appended is in the page cache, and the next open recovers it.
-#[derive(Debug)]
 pub struct Journal {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     flusher: Mutex<Flusher>,
     cursors: Mutex<()>,
     corrupt_cursors: AtomicU64,
@@ -54,7 +53,6 @@ pub struct Usage {
 }
 
 /// What the journal and its readers hold together.
-#[derive(Debug)]
 pub(super) struct Shared {
     writer: Mutex<Writer>,
     written: AtomicU64,
@@ -185,10 +183,10 @@ impl Journal {
     pub fn sync(&self) -> Result<FrameIndex, SyncError> {
         let mut flusher = lock(&self.flusher);
         prepare_spares(&self.shared, &mut flusher);
-        if flush(&self.shared, &mut flusher).is_err() {
-            flush(&self.shared, &mut flusher)?;
-        }
+        let flushed =
+            flush(&self.shared, &mut flusher).or_else(|_| flush(&self.shared, &mut flusher));
         delete_doomed(&self.shared, &mut flusher);
+        flushed?;
         Ok(self.durable())
     }
 
@@ -207,7 +205,8 @@ impl Journal {
         FrameIndex(self.shared.writer().first())
     }
 
-    /// Deletes the segments all of whose frames are below `below` and durable, except the last segment. Returns how many.
+    /// Deletes the segments all of whose frames are below `below` and durable, except the last segment that is
+    /// on disk. Returns how many.
     ///
     /// Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
     /// later call, or sync, has deleted it; after a restart it is a part of the journal again. Waits for a sync that is
@@ -290,6 +289,18 @@ impl Journal {
     }
 }
 
+impl fmt::Debug for Journal {
+    /// Shows where it is and how far it goes, never content.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Journal")
+            .field("path", &self.path())
+            .field("durable", &self.durable())
+            .field("written", &self.written())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Journal {
     /// Gives back room that was allocated ahead. What this misses, the next open does.
     fn drop(&mut self) {
@@ -357,7 +368,7 @@ fn flush(shared: &Shared, flusher: &mut Flusher) -> Result<(), SyncError> {
     match make_durable(shared, &site, &unsynced) {
         Ok(()) => {
             let mut writer = shared.writer();
-            writer.forget_synced(unsynced.sealed);
+            writer.note_synced(&unsynced);
             let superseded = std::mem::take(&mut writer.superseded);
             drop(writer);
             doom(shared, flusher, superseded);
@@ -375,6 +386,7 @@ fn flush(shared: &Shared, flusher: &mut Flusher) -> Result<(), SyncError> {
 /// are in doubt.
 fn make_durable(shared: &Shared, site: &Site, unsynced: &Unsynced) -> Result<(), (u64, SyncError)> {
     let durable = || shared.durable.load(Ordering::Acquire);
+    let synced_number = shared.writer().synced_number;
     if unsynced.directory {
         site.directory
             .sync()
@@ -392,9 +404,9 @@ fn make_durable(shared: &Shared, site: &Site, unsynced: &Unsynced) -> Result<(),
         if place < unsynced.sealed {
             written.segment.trim(&written.file).map_err(failed)?;
         }
-        if *bound > durable() {
+        if *bound > durable() || Some(segment) > synced_number {
             written.file.sync_data().map_err(failed)?;
-            shared.durable.store(*bound, Ordering::Release);
+            shared.durable.fetch_max(*bound, Ordering::AcqRel);
         }
     }
     Ok(())

@@ -34,7 +34,7 @@
 //! Numbers are little-endian. CRC is CRC-32 (IEEE 802.3, as in zlib). Every length is a multiple of 8.
 //!
 //! **Segment**: header, zeros up to the next multiple of 4,096, the same header again, frames. The second header lets
-//! one bad page not cost a segment.
+//! one bad page not cost a segment; opening repairs the one that is damaged.
 //!
 //! | offset | bytes | header |
 //! |---|---|---|

@@ -1,6 +1,6 @@
 //! Reading a journal in order, beside its appender.
 
-use std::{fs::File, io, ops::Range, sync::Arc};
+use std::{fmt, fs::File, io, ops::Range, sync::Arc};
 
 use super::{
     error::ReadError,
@@ -52,14 +52,12 @@ pub enum Entry<'a> {
 /// Readers are independent of each other and of the [`Journal`](super::Journal), may live on any thread, and read on after
 /// rotation. Frames that are released before a reader comes to them are skipped without a word. What is reported is a
 /// pure function of what is on disk: another reader reports the same frames and damages.
-#[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,
     expected: u64,
     place: Option<Place>,
 }
 
-#[derive(Debug)]
 struct Place {
     segment: Arc<Segment>,
     scanner: Scanner,
@@ -240,9 +238,19 @@ pub(super) fn damage(segment: u64, offset: u64, bytes: u64, missing: Range<u64>)
     }
 }
 
-impl std::fmt::Debug for Frame<'_> {
+impl fmt::Debug for Reader {
+    /// Shows where it is, never content.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Reader")
+            .field("position", &self.expected)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Frame<'_> {
     /// Shows the size of the content, never the content.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Frame")
             .field("index", &self.index)

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::FileExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -99,7 +99,6 @@ pub(super) fn recover(directory: &Directory) -> Result<Found, JournalError> {
 struct Candidate {
     number: u64,
     path: PathBuf,
-    file: Arc<File>,
     length: u64,
     role: Role,
 }
@@ -123,11 +122,7 @@ impl Candidate {
             path: path.clone(),
             source,
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
+        let file = open(&path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let role = match read_header(&file).map_err(failed)? {
             Ok(header) if header.number != number => {
@@ -151,7 +146,6 @@ impl Candidate {
         Ok(Self {
             number,
             path,
-            file: Arc::new(file),
             length,
             role,
         })
@@ -204,7 +198,8 @@ impl Recovery {
             offset: candidate.length,
             index: *end_index,
         };
-        let mut scanner = Scanner::new(Source::File(Arc::clone(&candidate.file)), header);
+        let file = open(&candidate.path).map_err(candidate.failed("open"))?;
+        let mut scanner = Scanner::new(Source::File(Arc::new(file)), header);
         loop {
             match scanner.next(end).map_err(candidate.failed("read"))? {
                 Scanned::End => break,
@@ -307,6 +302,11 @@ fn examine(directory: &Directory) -> Result<Vec<Candidate>, JournalError> {
         .collect()
 }
 
+/// One file at a time: there may be more segments than a process may have files open.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
 /// Tells the segments in force, and how far each goes, from those that are not: a segment ends where a later one begins.
 fn order(mut files: Vec<Candidate>) -> (Vec<Candidate>, Vec<Candidate>) {
     let mut limit = None;
@@ -326,22 +326,31 @@ fn order(mut files: Vec<Candidate>) -> (Vec<Candidate>, Vec<Candidate>) {
         .partition(|file| matches!(file.role, Role::InForce(..)))
 }
 
-/// Cuts a segment where it ends, which also gives back what was allocated behind, and makes it durable.
+/// Cuts a segment where it ends, which also gives back what was allocated behind, repairs its headers if one of the two
+/// is damaged, and makes it durable.
 fn settle(candidate: Candidate, end: u64) -> Result<Arc<Segment>, JournalError> {
-    candidate
-        .file
-        .set_len(end)
-        .map_err(candidate.failed("cut"))?;
-    candidate
-        .file
-        .sync_all()
-        .map_err(candidate.failed("sync"))?;
-    let Role::InForce(header, _) = candidate.role else {
+    let Role::InForce(header, _) = &candidate.role else {
         return Err(JournalError::NotAJournal {
             path: candidate.path,
         });
     };
-    Ok(Arc::new(Segment::new(header, candidate.path, end, end)))
+    let file = open(&candidate.path).map_err(candidate.failed("open"))?;
+    let whole = header.encode();
+    let mut found = vec![0; whole.len()];
+    let read = file.read_exact_at(&mut found, 0);
+    if read.is_err() || found != whole {
+        file.write_all_at(&whole, 0)
+            .map_err(candidate.failed("repair"))?;
+    }
+    let end = end.max(whole.len() as u64);
+    file.set_len(end).map_err(candidate.failed("cut"))?;
+    file.sync_all().map_err(candidate.failed("sync"))?;
+    Ok(Arc::new(Segment::new(
+        header.clone(),
+        candidate.path,
+        end,
+        end,
+    )))
 }
 
 /// Copies damaged bytes to a file of their own, once.
@@ -351,8 +360,9 @@ fn quarantine(directory: &Directory, source: &Candidate, damage: &Damage) -> io:
     if quarantine.join(&name).exists() {
         return Ok(());
     }
+    let source = open(&source.path)?;
     write_durably(&quarantine, &name, |copy| {
-        copy_bytes(&source.file, damage.offset, damage.bytes, copy)
+        copy_bytes(&source, damage.offset, damage.bytes, copy)
     })
 }
 

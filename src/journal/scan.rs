@@ -5,7 +5,6 @@ use std::{fs::File, io, ops::Range, os::unix::fs::FileExt, sync::Arc};
 use super::format::{FRAME_HEAD, FRAME_MIN, FrameHead, HEADER_AREA, Header, Seed, data_start};
 
 /// Where a segment's bytes come from.
-#[derive(Debug)]
 pub(super) enum Source {
     Bytes(Arc<[u8]>),
     File(Arc<File>),
@@ -39,7 +38,7 @@ pub(super) enum Scanned {
     },
 }
 
-#[derive(Debug)]
+/// Has no `Debug`: its window holds content.
 pub(super) struct Scanner {
     source: Source,
     seed: Seed,

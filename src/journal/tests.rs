@@ -1,6 +1,10 @@
 //! The journal as a whole, on real files.
 
 mod appending;
+mod faults;
+mod model;
+mod recovering;
+mod threads;
 
 use std::{fs, path::Path};
 

@@ -32,7 +32,7 @@ pub(super) struct Site {
     pub(super) doomed_bytes: AtomicU64,
 }
 
-#[derive(Debug)]
+/// Has no `Debug`: its buffer holds content.
 pub(super) struct Writer {
     pub(super) site: Arc<Site>,
     /// Segments in force, by number and by index; the last one is the active one, if there is an active one.
@@ -47,6 +47,8 @@ pub(super) struct Writer {
     pub(super) superseded: Vec<Arc<Segment>>,
     pub(super) next: u64,
     pub(super) next_number: u64,
+    /// The number of the newest segment whose name and header are on disk.
+    pub(super) synced_number: Option<u64>,
     /// Whether names were made that the directory's next fsync makes durable.
     pub(super) directory_changed: bool,
     pub(super) preallocation: Preallocation,
@@ -81,9 +83,11 @@ impl Writer {
         next: u64,
         next_number: u64,
     ) -> Self {
+        let synced_number = catalogue.last().map(|segment| segment.number());
         Self {
             site,
             catalogue,
+            synced_number,
             active: None,
             spares: VecDeque::new(),
             unsynced: Vec::new(),
@@ -239,17 +243,23 @@ impl Writer {
         }
     }
 
-    /// Forgets the first sealed segments, which are durable now.
-    pub(super) fn forget_synced(&mut self, sealed: usize) {
-        self.unsynced.drain(..sealed);
+    /// Takes note that all of this is durable now.
+    pub(super) fn note_synced(&mut self, synced: &Unsynced) {
+        self.unsynced.drain(..synced.sealed);
+        if let Some((newest, _)) = synced.files.last() {
+            self.synced_number = Some(newest.segment.number());
+        }
     }
 
-    /// Takes the segments out of force that hold only frames below, the last segment excepted: it carries the count on.
+    /// Takes the segments out of force that hold only frames below, and that a segment follows which is on disk: it
+    /// carries the count on.
     pub(super) fn release(&mut self, below: u64) -> Vec<Arc<Segment>> {
+        let follows =
+            |next: &Segment| next.first() <= below && Some(next.number()) <= self.synced_number;
         let released = self
             .catalogue
             .windows(2)
-            .take_while(|pair| pair[1].first() <= below)
+            .take_while(|pair| follows(&pair[1]))
             .count();
         self.catalogue.drain(..released).collect()
     }

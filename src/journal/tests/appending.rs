@@ -309,3 +309,20 @@ fn files_are_for_their_owner_only() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
 }
+
+#[test]
+fn debugging_shows_no_content() {
+    let (_directory, journal) = opened();
+    let index = journal.append(KIND, b"secret", Room::Free).unwrap();
+    let mut reader = journal.reader(index);
+    let shown = format!("{:?} {journal:?}", reader.next(journal.written()).unwrap());
+    let shown = format!("{shown} {reader:?}");
+    assert!(
+        shown.contains("payload_bytes: 6") && shown.contains("durable: FrameIndex(0)"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("secret") && !shown.contains("115, 101, 99"),
+        "{shown}"
+    );
+}
