@@ -14,9 +14,10 @@ use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, AuditRecord, Body, Call, CapturedCall, Change, Content, ContentHashes, Cost, CostSource, Ending, Envelope,
     Failure, HashField, HashForm, JsonText, KeyedHash, Label, Message, Outcome, RawText, Response, Sanitization, Status,
-    TextError, UsageSource,
+    TextError, Usage, UsageSource,
 };
 use crate::sanitize::{self, SecretMasker};
+use crate::semconv;
 
 /// The rules that records are made by.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl Gate {
             outcome,
             duration_ns: None,
             hashes: ContentHashes::default(),
-            usage: crate::record::Usage::default(),
+            usage: Usage::default(),
             usage_source: UsageSource::None,
             cost: Cost::Unknown { reason: Label::clip("no_usage") },
             sanitization: Sanitization::skipped(),
@@ -97,7 +98,8 @@ impl Gate {
             output: hash(HashField::Output, &call.response.output),
             tools: hash(HashField::Tools, &call.tools),
         };
-        let usage = call.response.usage;
+        let inference = semconv::dialect::is_inference(call.operation.as_str());
+        let usage = if inference { call.response.usage } else { Usage::default() };
         let body = Call {
             action: action(&call),
             outcome: self.outcome(&call),
@@ -208,6 +210,9 @@ impl Gate {
     }
 
     fn cost(&self, call: &CapturedCall) -> Cost {
+        if !semconv::dialect::is_inference(call.operation.as_str()) {
+            return Cost::Unknown { reason: Label::clip("not_an_inference") };
+        }
         let model = call.response.model.as_ref().or(call.request.model.as_ref());
         let (Some(provider), Some(model)) = (&call.provider, model) else {
             return Cost::Unknown { reason: Label::clip("unknown_model") };
