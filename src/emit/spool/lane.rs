@@ -16,7 +16,7 @@ use crate::journal::{
 };
 use crate::record::keyring::Keyring;
 use crate::record::{
-    AuditRecord, Body, Envelope, JsonText, RecordId, StreamId, StreamPosition, System, SystemEvent,
+    AuditRecord, Body, Envelope, JsonText, Label, RecordId, StreamId, StreamPosition, System, SystemEvent,
     Timestamp, canonical,
 };
 use crate::semconv::LogForm;
@@ -300,24 +300,18 @@ impl Lane {
         &self,
         keys: &Keyring,
         time: Timestamp,
+        service: Option<&Label>,
         new_id: impl Fn() -> RecordId,
     ) {
-        let (losses, gap_room) = {
+        let (losses, mut reserved) = {
             let mut state = self.state();
-            (
-                std::mem::take(&mut state.losses),
-                std::mem::take(&mut state.gap_room),
-            )
+            (std::mem::take(&mut state.losses), std::mem::take(&mut state.gap_room))
         };
-        let mut reserved = gap_room;
         for (reason, count) in losses {
             let detail = serde_json::json!({ "count": count, "reason": reason });
             let mut record = system_record(new_id(), time, SystemEvent::Gap, &detail);
-            let room = if reserved {
-                Room::Use(GAP_ROOM)
-            } else {
-                Room::Free
-            };
+            record.envelope.service = service.cloned();
+            let room = if reserved { Room::Use(GAP_ROOM) } else { Room::Free };
             if self.append(&mut record, SpanView::None, keys, room).is_ok() {
                 reserved = false;
             } else {

@@ -8,7 +8,7 @@ mod frame;
 mod lane;
 mod recovery;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::journal::{FrameIndex, JournalError, JournalOptions};
+use crate::journal::{JournalError, JournalOptions};
 use crate::record::StreamId;
 use crate::record::keyring::Keyring;
 
@@ -31,15 +31,8 @@ pub(crate) struct Spool {
     consumers: Vec<Consumer>,
     own: Arc<Lane>,
     adopted: Mutex<Vec<Arc<Lane>>>,
-    /// Lanes that this program cannot read, each told once.
-    unreadable: Mutex<BTreeSet<PathBuf>>,
-}
-
-/// What went wrong with a lane that somebody else left.
-#[derive(Debug)]
-pub(crate) struct Orphan {
-    pub(crate) path: PathBuf,
-    pub(crate) error: RecoverError,
+    /// Lanes that this program cannot read, and why.
+    unreadable: Mutex<BTreeMap<PathBuf, String>>,
 }
 
 impl Spool {
@@ -92,35 +85,31 @@ impl Spool {
         lanes
     }
 
-    /// Takes over every lane whose process is gone. Gives back those that could not be read, each only once.
-    pub(crate) fn adopt(&self, keys: &Keyring, clock: &Clock) -> Vec<Orphan> {
-        let mut orphans = Vec::new();
+    /// Takes over every lane whose process is gone, and says how many. A lane that cannot be read is left as it is.
+    pub(crate) fn adopt(&self, keys: &Keyring, clock: &Clock) -> usize {
+        let mut adopted = 0;
         for (path, stream) in self.strangers() {
             let now = clock.now();
             let nonce = u64::from_le_bytes(clock.random());
-            match Lane::recover(
-                &path,
-                self.options,
-                stream,
-                keys,
-                (now, || clock.record_id(now)),
-                nonce,
-            ) {
-                Ok(lane) => self.adopted().push(Arc::new(lane)),
+            let finish = (now, || clock.record_id(now));
+            match Lane::recover(&path, self.options, stream, keys, finish, nonce) {
+                Ok(lane) => {
+                    lock(&self.unreadable).remove(&path);
+                    self.adopted().push(Arc::new(lane));
+                    adopted += 1;
+                }
                 Err(RecoverError::Journal(JournalError::Locked { .. })) => {}
                 Err(error) => {
-                    if lock(&self.unreadable).insert(path.clone()) {
-                        orphans.push(Orphan { path, error });
-                    }
+                    lock(&self.unreadable).insert(path, error.to_string());
                 }
             }
         }
-        orphans
+        adopted
     }
 
-    /// Lanes of the root that cannot be read here.
-    pub(crate) fn unreadable(&self) -> usize {
-        lock(&self.unreadable).len()
+    /// Lanes of the root that cannot be read here, and why.
+    pub(crate) fn unreadable(&self) -> Vec<(PathBuf, String)> {
+        lock(&self.unreadable).iter().map(|(path, why)| (path.clone(), why.clone())).collect()
     }
 
     /// Saves cursors, releases what everybody has, and removes lanes taken over that are empty. Errors are of no
@@ -172,11 +161,6 @@ impl Spool {
     fn adopted(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
         lock(&self.adopted)
     }
-}
-
-/// The bound of frames that a consumer may read: what is on disk.
-pub(crate) fn readable(lane: &Lane) -> FrameIndex {
-    lane.durable()
 }
 
 fn lane_name(stream: StreamId) -> String {

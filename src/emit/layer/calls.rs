@@ -1,0 +1,93 @@
+//! The calls that are going on, by span.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::callsite::Callsite;
+use crate::clock::Moment;
+use crate::emit::spool::{SpanView, StartToken};
+use crate::record::CapturedCall;
+
+/// A call that is going on.
+pub(super) struct OpenCall {
+    pub(super) call: CapturedCall,
+    pub(super) callsite: Arc<Callsite>,
+    pub(super) begun: Option<Begun>,
+    pub(super) last_exit: Option<Moment>,
+}
+
+/// The beginning of a call.
+pub(super) struct Begun {
+    pub(super) moment: Moment,
+    pub(super) view: SpanView,
+    /// Absent where the start could not be recorded.
+    pub(super) start: Option<StartToken>,
+}
+
+/// Calls by the number of their span. Held apart from the registry's own storage, which would cost an allocation a
+/// span and could not be reached from a span's handle.
+#[derive(Default)]
+pub(super) struct Calls {
+    shards: [Shard; SHARDS],
+    open: AtomicUsize,
+}
+
+type Shard = Mutex<HashMap<u64, Box<OpenCall>, BuildHasherDefault<SpanHasher>>>;
+
+impl Calls {
+    pub(super) fn insert(&self, span: u64, call: OpenCall) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.shard(span).insert(span, Box::new(call));
+    }
+
+    pub(super) fn remove(&self, span: u64) -> Option<Box<OpenCall>> {
+        if self.is_empty() {
+            return None;
+        }
+        let call = self.shard(span).remove(&span)?;
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        Some(call)
+    }
+
+    /// Works on a span's call. No other code may run meanwhile: not a subscriber's, not a `Debug` of somebody else.
+    pub(super) fn with<R>(&self, span: u64, work: impl FnOnce(&mut OpenCall) -> R) -> Option<R> {
+        if self.is_empty() {
+            return None;
+        }
+        self.shard(span).get_mut(&span).map(|call| work(call))
+    }
+
+    /// Whether no call is going on: what most spans of most applications find.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
+    fn shard(&self, span: u64) -> MutexGuard<'_, HashMap<u64, Box<OpenCall>, BuildHasherDefault<SpanHasher>>> {
+        let index = usize::try_from(span % SHARDS as u64).expect("a remainder of a small number is small");
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Span numbers are spread well enough by one multiplication (Fibonacci hashing).
+#[derive(Default)]
+pub(super) struct SpanHasher(u64);
+
+impl Hasher for SpanHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+const SHARDS: usize = 64;

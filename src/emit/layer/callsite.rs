@@ -1,0 +1,83 @@
+//! Call sites, classified once: whether a span is a call of a model, and what each of its fields means.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::Metadata;
+use tracing::callsite::Identifier;
+use tracing::field::Field;
+
+use crate::semconv::dialect::{self, Meaning};
+
+/// What is known of a call site.
+#[derive(Debug)]
+pub(super) struct Callsite {
+    meanings: Vec<Option<Meaning>>,
+    begins: Begins,
+}
+
+/// When a call of this call site begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// When its span is entered first, or at its close if it never is.
+    AtFirstEnter,
+    /// When its span is entered first or gets a field behind its creation, whichever comes first: instrumentations
+    /// that never enter their spans would otherwise leave nothing behind when the process is killed.
+    AtFirstRecord,
+}
+
+impl Callsite {
+    /// The call site's classification; `None` where its spans are no calls.
+    fn classify(metadata: &Metadata<'_>) -> Option<Self> {
+        if !metadata.is_span() {
+            return None;
+        }
+        let meanings: Vec<_> = metadata.fields().iter().map(|field| dialect::meaning(field.name())).collect();
+        let is_call = meanings.contains(&Some(Meaning::Operation));
+        let never_enters = NEVER_ENTERED.iter().any(|target| metadata.target().starts_with(target));
+        let begins = if never_enters { Begins::AtFirstRecord } else { Begins::AtFirstEnter };
+        is_call.then_some(Self { meanings, begins })
+    }
+
+    pub(super) fn meaning(&self, field: &Field) -> Option<Meaning> {
+        self.meanings.get(field.index()).copied().flatten()
+    }
+
+    pub(super) fn begins(&self) -> Begins {
+        self.begins
+    }
+
+    /// Whether content travels in the fields of this call site, where every other layer sees it.
+    pub(super) fn carries_content(&self) -> bool {
+        let content = [Meaning::Input, Meaning::Output, Meaning::SystemPrompt, Meaning::Tools];
+        self.meanings.iter().flatten().any(|meaning| content.contains(meaning))
+    }
+}
+
+/// All call sites that were met.
+#[derive(Debug, Default)]
+pub(super) struct Callsites(RwLock<HashMap<Identifier, Option<Arc<Callsite>>>>);
+
+impl Callsites {
+    /// The classification of a span's call site, made when it is met first.
+    pub(super) fn of(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Callsite>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&metadata.callsite()).cloned();
+        known.unwrap_or_else(|| self.meet(metadata))
+    }
+
+    /// Classifies a call site.
+    pub(super) fn meet(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Callsite>> {
+        let classified = Callsite::classify(metadata).map(Arc::new);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(metadata.callsite()).or_insert(classified).clone()
+    }
+
+    /// How many audited call sites carry content in their fields.
+    pub(super) fn with_content(&self) -> usize {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.values().flatten().filter(|callsite| callsite.carries_content()).count()
+    }
+}
+
+/// Targets of instrumentations that create spans and never enter them.
+const NEVER_ENTERED: &[&str] = &["genai::"];

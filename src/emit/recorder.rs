@@ -1,0 +1,207 @@
+//! The recorder: takes captured calls through the gate into the spool. What layer, guard and streams stand on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::flusher::Bell;
+use super::spool::{Lane, Spool, SpanView, StartToken, system_record};
+use crate::clock::Clock;
+use crate::journal::{AppendError, FrameIndex};
+use crate::record::{
+    AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, System, SystemEvent,
+};
+use crate::refine::{CapturedChange, Gate};
+
+/// The way from a captured call to the disk.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    gate: Gate,
+    spool: Arc<Spool>,
+    clock: Arc<Clock>,
+    bell: Arc<Bell>,
+    service: Option<Label>,
+    closed: AtomicBool,
+    enabled: AtomicBool,
+}
+
+/// Why a record was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordFault {
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error("the auditor has been shut down")]
+    Closed,
+}
+
+impl Recorder {
+    pub(crate) fn new(
+        gate: Gate,
+        spool: Arc<Spool>,
+        clock: Arc<Clock>,
+        bell: Arc<Bell>,
+        service: Option<Label>,
+        enabled: bool,
+    ) -> Self {
+        let (closed, enabled) = (AtomicBool::new(false), AtomicBool::new(enabled));
+        Self { gate, spool, clock, bell, service, closed, enabled }
+    }
+
+    /// Time, identifiers and dice.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Whether calls are recorded.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Switches recording on or off, which is itself recorded. Calls that have begun are finished.
+    pub(crate) fn enable(&self, enabled: bool) -> Result<(), RecordFault> {
+        if self.enabled.swap(enabled, Ordering::AcqRel) == enabled {
+            return Ok(());
+        }
+        let detail = serde_json::json!({ "recording": if enabled { "on" } else { "off" } });
+        self.system(SystemEvent::Configuration, &detail).map(drop)
+    }
+
+    /// A call that begins now.
+    pub(crate) fn new_call(&self, operation: Label) -> CapturedCall {
+        let time = self.clock.now();
+        let mut call = CapturedCall::new(self.clock.record_id(time), time, operation);
+        call.service = self.service.clone();
+        call
+    }
+
+    /// Records that a call began.
+    pub(crate) fn begin(&self, call: &CapturedCall, view: SpanView) -> Result<StartToken, RecordFault> {
+        self.open()?;
+        let token = self.lane().start(&self.gate.start(call), view)?;
+        self.bell.ring();
+        Ok(token)
+    }
+
+    /// Records how a call ended. Its raw text is wiped.
+    pub(crate) fn end(
+        &self,
+        call: CapturedCall,
+        view: SpanView,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
+        self.finish(self.gate.refine(call), view, start)
+    }
+
+    /// As [`end`](Self::end), but what cannot be written is counted, and told by a gap record.
+    pub(crate) fn end_or_count(&self, call: CapturedCall, view: SpanView, start: Option<StartToken>) {
+        if let Err(fault) = self.end(call, view, start) {
+            self.lane().count_loss(fault.reason());
+        }
+    }
+
+    /// Records a change.
+    pub(crate) fn change(&self, envelope: Envelope, change: CapturedChange) -> Result<FrameIndex, RecordFault> {
+        self.finish(self.gate.refine_change(envelope, change), SpanView::None, None)
+    }
+
+    /// Records an access, or something about the trail itself.
+    pub(crate) fn other(&self, envelope: Envelope, body: Body) -> Result<FrameIndex, RecordFault> {
+        self.finish(self.gate.refine_other(envelope, body), SpanView::None, None)
+    }
+
+    /// Records something about the trail itself, with the totals of this stream.
+    pub(crate) fn system(
+        &self,
+        event: SystemEvent,
+        detail: &serde_json::Value,
+    ) -> Result<FrameIndex, RecordFault> {
+        let envelope = self.envelope();
+        let mut detail = detail.clone();
+        let (started, finals, dropped) = self.lane().totals();
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("started".into(), started.into());
+            detail.insert("final".into(), finals.into());
+            detail.insert("dropped".into(), dropped.into());
+        }
+        let Body::System(System { detail, .. }) =
+            system_record(envelope.record_id, envelope.time, event, &detail).body
+        else {
+            unreachable!("a system record has a system body");
+        };
+        self.other(envelope, Body::System(System { event, detail }))
+    }
+
+    /// The envelope of something that happens now.
+    pub(crate) fn envelope(&self) -> Envelope {
+        let time = self.clock.now();
+        let mut envelope = Envelope::new(self.clock.record_id(time), time);
+        envelope.service = self.service.clone();
+        envelope
+    }
+
+    /// Writes the gap records that are owed.
+    pub(crate) fn tell_losses(&self) {
+        let now = self.clock.now();
+        let new_id = || -> RecordId { self.clock.record_id(now) };
+        self.lane().tell_losses(self.gate.keys(), now, self.service.as_ref(), new_id);
+        for lane in self.spool.lanes() {
+            if lane.stream() != self.lane().stream() {
+                lane.tell_losses(self.gate.keys(), now, None, new_id);
+            }
+        }
+    }
+
+    /// Takes over lanes of processes that are gone.
+    pub(crate) fn adopt(&self) -> usize {
+        self.spool.adopt(self.gate.keys(), &self.clock)
+    }
+
+    /// Blocks until a frame is on disk. The flusher is asked to hurry.
+    ///
+    /// False where it is not there after the first attempt failed.
+    pub(crate) fn wait_durable(&self, index: FrameIndex) -> bool {
+        self.bell.wait_durable(self.lane(), index)
+    }
+
+    /// Takes nothing more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// This process's lane.
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        self.spool.own()
+    }
+
+    /// The spool.
+    pub(crate) fn spool(&self) -> &Arc<Spool> {
+        &self.spool
+    }
+
+    fn finish(
+        &self,
+        record: AuditRecord,
+        view: SpanView,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
+        self.open()?;
+        let index = self.lane().finish(record, view, self.gate.keys(), start)?;
+        self.bell.ring();
+        Ok(index)
+    }
+
+    fn open(&self) -> Result<(), RecordFault> {
+        if self.closed.load(Ordering::Acquire) { Err(RecordFault::Closed) } else { Ok(()) }
+    }
+}
+
+impl RecordFault {
+    /// Its class in one word, for gap records.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Append(AppendError::Full { .. }) => "spool_full",
+            Self::Append(AppendError::TooLarge { .. }) => "record_too_large",
+            Self::Append(_) => "spool_failed",
+            Self::Closed => "shut_down",
+        }
+    }
+}
