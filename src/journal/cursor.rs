@@ -1,13 +1,16 @@
 //! Saved positions: one small file each, replaced as a whole.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use super::{
     directory::write_durably,
     error::CursorError,
     format::{decode_cursor, encode_cursor},
 };
-use std::io::Write as _;
 
 /// What a cursor's file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -293,3 +293,23 @@ fn a_read_error_is_an_error_and_no_damage() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_frame_whose_index_cannot_be_there_is_not_taken_for_one() {
+    let mut quoted = Vec::new();
+    let (directory, journal) = opened();
+    // With the journal's own nonce, which no author of a payload knows, and so only the index gives it away.
+    format::encode_frame(&mut quoted, format::Seed::of(7), 20, 1, b"false");
+    let quoted = [&[0; 4], &quoted[..]].concat();
+    for _ in 0..4 {
+        journal.append(KIND, &quoted, Room::Free).unwrap();
+    }
+    drop(journal);
+    let file = segment_files(directory.path()).remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[4096 + 56] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let (_, recovered) = open(directory.path());
+    assert_eq!((recovered.frames, recovered.next.0), (3, 4));
+    assert_eq!(recovered.damages[0].missing, FrameIndex(0)..FrameIndex(1));
+}

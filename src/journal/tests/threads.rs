@@ -95,6 +95,20 @@ fn two_threads_append_while_one_syncs_and_two_read() {
     assert_eq!(journal.durable().0, APPENDERS as u64 * EACH);
 }
 
+fn append_when_there_is_room(journal: &Journal, count: u64, ended: impl Fn() -> bool) {
+    let mut index = 0;
+    while index < count && !ended() {
+        match journal.append(KIND, &payload(index, 1000), Room::Free) {
+            Ok(given) => {
+                assert_eq!(given.0, index);
+                index += 1;
+            }
+            Err(AppendError::Full { .. }) => thread::yield_now(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
 #[test]
 fn a_small_journal_passes_on_many_times_its_capacity_while_a_sender_releases() {
     let (directory, journal) = opened();
@@ -104,17 +118,7 @@ fn a_small_journal_passes_on_many_times_its_capacity_while_a_sender_releases() {
     thread::scope(|scope| {
         scope.spawn(move || {
             let _end = EndOnPanic(sent, ENDED);
-            let mut index = 0;
-            while index < COUNT && sent.load(Ordering::Acquire) != ENDED {
-                match held.append(KIND, &payload(index, 1000), Room::Free) {
-                    Ok(given) => {
-                        assert_eq!(given.0, index);
-                        index += 1;
-                    }
-                    Err(AppendError::Full { .. }) => thread::yield_now(),
-                    Err(other) => panic!("{other}"),
-                }
-            }
+            append_when_there_is_room(held, COUNT, || sent.load(Ordering::Acquire) == ENDED);
         });
         scope.spawn(move || {
             let _end = EndOnPanic(sent, ENDED);
