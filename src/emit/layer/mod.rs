@@ -1,0 +1,216 @@
+//! The `tracing` layer: makes a record of every span that is a call of a model.
+
+mod callsite;
+mod calls;
+mod fields;
+mod span_ext;
+mod trace;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use tracing::dispatcher::WeakDispatch;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use self::callsite::{Begins, Callsites};
+use self::calls::{Begun, Calls, OpenCall};
+use self::fields::Collector;
+use super::recorder::Recorder;
+use crate::record::{Label, RawText, TraceContext};
+
+pub use self::span_ext::{AuditError, AuditSpanExt};
+pub(crate) use self::span_ext::{SpanCall, content, failure_of, json, take_request, take_response};
+pub(crate) use self::trace::place_guard;
+
+/// The `tracing` layer that audits: every span with a field `gen_ai.operation.name` becomes one record.
+///
+/// It may stand before or after other layers. Give it no filter that hides the spans of your calls;
+/// [`Auditor::verify_installed`](crate::Auditor::verify_installed) tells.
+///
+/// In its callbacks the application never waits for the network, an fsync or room on the disk: what cannot be recorded
+/// is counted, and the count is told by a gap record as soon as there is room for one.
+pub struct AuditLayer {
+    recorder: Arc<Recorder>,
+    callsites: Callsites,
+    calls: Calls,
+    dispatch: OnceLock<WeakDispatch>,
+}
+
+impl AuditLayer {
+    pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
+        Self { recorder, callsites: Callsites::default(), calls: Calls::default(), dispatch: OnceLock::new() }
+    }
+
+    /// How many audited call sites carry content in their fields, where every other layer sees it.
+    pub(crate) fn callsites_with_content(&self) -> usize {
+        self.callsites.with_content()
+    }
+
+    /// Whether the span is a call that is going on.
+    pub(crate) fn is_auditing(&self, span: &Id) -> bool {
+        self.calls.with(span.into_u64(), |_| ()).is_some()
+    }
+
+    /// Forgets a call, as if it had not been.
+    pub(crate) fn forget(&self, span: &Id) {
+        drop(self.calls.remove(span.into_u64()));
+    }
+
+    /// Begins the call of a span, unless it has begun.
+    fn begin<S>(&self, span: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let number = span.into_u64();
+        if self.calls.with(number, |open| open.begun.is_some()) != Some(false) {
+            return;
+        }
+        let scope = context.span(span);
+        let parent = scope.as_ref().and_then(tracing_subscriber::registry::SpanRef::parent).map(|span| span.id());
+        let audited = scope.and_then(|span| {
+            span.scope().skip(1).find_map(|ancestor| self.place_of(&ancestor.id()))
+        });
+        self.begin_in(span, parent.as_ref(), audited);
+    }
+
+    /// As [`begin`](Self::begin), where what stands around the span is known.
+    fn begin_in(&self, span: &Id, parent: Option<&Id>, audited_parent: Option<TraceContext>) {
+        let dispatch = self.dispatch.get().and_then(WeakDispatch::upgrade);
+        let clock = self.recorder.clock();
+        let placed = trace::place(dispatch.as_ref(), span, parent, audited_parent, clock);
+        let moment = clock.moment();
+        let now = clock.now();
+        self.calls.with(span.into_u64(), |open| {
+            if open.begun.is_none() {
+                open.call.time = now;
+                open.call.trace = Some(placed.trace);
+                // Where the start cannot be recorded, the end still may.
+                let start = self.recorder.begin(&open.call, placed.view).ok();
+                open.begun = Some(Begun { moment, view: placed.view, start });
+            }
+        });
+    }
+
+    fn place_of(&self, span: &Id) -> Option<TraceContext> {
+        self.calls.with(span.into_u64(), |open| open.begun.as_ref().and(open.call.trace)).flatten()
+    }
+
+    fn end(&self, mut open: OpenCall) {
+        let Some(begun) = open.begun else { return };
+        let end = open.last_exit.unwrap_or_else(|| self.recorder.clock().moment());
+        open.call.duration_ns = Some(end.nanos_since(begun.moment));
+        self.recorder.end_or_count(open.call, begun.view, begun.start);
+    }
+}
+
+impl fmt::Debug for AuditLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLayer").finish_non_exhaustive()
+    }
+}
+
+impl<S> Layer<S> for AuditLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        // Set once: a layer belongs to one subscriber.
+        let _ = self.dispatch.set(dispatch.downgrade());
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.callsites.meet(metadata);
+        // Whatever this layer wants, others may want more.
+        Interest::always()
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(callsite) = self.callsites.of(attributes.metadata()) else { return };
+        if !self.recorder.is_enabled() {
+            return;
+        }
+        let mut collector = Collector::new(&callsite);
+        attributes.record(&mut collector);
+        let fields = collector.fields;
+        let mut call = self.recorder.new_call(Label::clip(UNNAMED_OPERATION));
+        fields.apply(&mut call);
+        let open = OpenCall { call, callsite, begun: None, last_exit: None };
+        self.calls.insert(id.into_u64(), open);
+        drop(context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(callsite) = self.calls.with(id.into_u64(), |open| Arc::clone(&open.callsite)) else { return };
+        let mut collector = Collector::new(&callsite);
+        values.record(&mut collector);
+        let fields = collector.fields;
+        self.calls.with(id.into_u64(), |open| fields.apply(&mut open.call));
+        if callsite.begins() == Begins::AtFirstRecord {
+            self.begin(id, &context);
+        }
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        if !self.calls.is_empty() {
+            self.begin(id, &context);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, _context: Context<'_, S>) {
+        let now = || self.recorder.clock().moment();
+        self.calls.with(id.into_u64(), |open| open.last_exit = Some(now()));
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if *event.metadata().level() != Level::ERROR || self.calls.is_empty() {
+            return;
+        }
+        let Some(span) = context.event_span(event).map(|span| span.id()) else { return };
+        if !self.is_auditing(&span) {
+            return;
+        }
+        let mut error = ErrorField::default();
+        event.record(&mut error);
+        if let Some(message) = error.0 {
+            self.calls.with(span.into_u64(), |open| fields::failed_by_event(&mut open.call, message));
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        if self.calls.is_empty() {
+            return;
+        }
+        self.begin(&id, &context);
+        if let Some(open) = self.calls.remove(id.into_u64()) {
+            self.end(*open);
+        }
+    }
+}
+
+/// The field of an error event that holds the error, as `#[instrument(err)]` and the conventions name it.
+#[derive(Default)]
+struct ErrorField(Option<RawText>);
+
+impl Visit for ErrorField {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if matches!(field.name(), "error" | "exception.message") {
+            self.0 = Some(RawText::new(format!("{value:?}").into_bytes()));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if matches!(field.name(), "error" | "exception.message") {
+            self.0 = Some(RawText::from(value));
+        }
+    }
+}
+
+/// The operation of a span that declares one and never says which.
+const UNNAMED_OPERATION: &str = "unknown";
+

@@ -1,0 +1,280 @@
+//! What an application tells about the call of a span, without any of it becoming a field.
+
+use std::fmt;
+
+use serde::Serialize;
+use tracing::Span;
+
+use super::AuditLayer;
+use super::calls::OpenCall;
+use crate::provider::{self, Provider};
+use crate::record::{CapturedCall, Content, Ending, Failure, Label, RawText, RecordId};
+
+/// Why something could not be put on a call's record. The call itself goes on as it would.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// The span is no call that is being audited: it is disabled by a filter, it has no field `gen_ai.operation.name`,
+    /// recording is switched off, or no audit layer is installed.
+    #[error(
+        "the span is not audited: give it a field gen_ai.operation.name, and check filters and layers with Auditor::verify_installed"
+    )]
+    NotAudited,
+    /// The value has no JSON form.
+    #[error("the value for {field} has no JSON form")]
+    NotJson {
+        /// What it was given for.
+        field: &'static str,
+    },
+    /// The provider's answer could not be read. The record says that an answer came.
+    #[error("the provider's answer could not be read: {0}")]
+    Response(#[from] provider::ProviderError),
+}
+
+/// Puts on a call's record what the application knows: content (which leaves as a keyed hash), the answer, the outcome.
+///
+/// Talks to the [`AuditLayer`] directly, so that content never becomes a field of the span and no other layer sees it.
+/// All methods return an error on a span that is not audited, and change nothing then.
+///
+/// ```
+/// # use llm_audit::{AuditError, AuditSpanExt, RecordId};
+/// #[tracing::instrument(skip_all, fields(gen_ai.operation.name = "chat", gen_ai.request.model = model))]
+/// fn ask(model: &str, prompt: &str) -> Result<RecordId, AuditError> {
+///     let call = tracing::Span::current();
+///     call.audit_user("anna")?.audit_input(&[prompt])?;
+///     call.audit_record_id()
+/// }
+/// assert_eq!(ask("gpt-4o", "hello"), Err(AuditError::NotAudited), "no layer is installed here");
+/// ```
+pub trait AuditSpanExt {
+    /// The user on whose behalf the call is made.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`].
+    fn audit_user(&self, user: &str) -> Result<&Self, AuditError>;
+
+    /// The tenant, which has hash keys of its own.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`].
+    fn audit_tenant(&self, tenant: &str) -> Result<&Self, AuditError>;
+
+    /// The credential in use; the record holds its keyed hash.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`].
+    fn audit_credential(&self, credential: &str) -> Result<&Self, AuditError>;
+
+    /// The messages that are sent: anything that serialises to JSON.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`], [`AuditError::NotJson`].
+    fn audit_input<T: Serialize + ?Sized>(&self, messages: &T) -> Result<&Self, AuditError>;
+
+    /// The system prompt.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`], [`AuditError::NotJson`].
+    fn audit_system_prompt<T: Serialize + ?Sized>(&self, prompt: &T) -> Result<&Self, AuditError>;
+
+    /// The tool definitions that are sent.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`], [`AuditError::NotJson`].
+    fn audit_tools<T: Serialize + ?Sized>(&self, tools: &T) -> Result<&Self, AuditError>;
+
+    /// The request as the provider's API takes it: model, parameters, messages, system prompt and tools in one.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`], [`AuditError::NotJson`], [`AuditError::Response`] where it is no request of the
+    /// provider.
+    fn audit_request<T: Serialize + ?Sized>(&self, provider: Provider, request: &T) -> Result<&Self, AuditError>;
+
+    /// The answer as the provider's API gave it: identifier, model, finish reasons, tokens, and the messages received.
+    ///
+    /// An error object makes the call `error`, a refusal or filter `blocked`, anything else `success`.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`], [`AuditError::NotJson`], [`AuditError::Response`].
+    fn audit_response<T: Serialize + ?Sized>(&self, provider: Provider, response: &T) -> Result<&Self, AuditError>;
+
+    /// The messages that were received, where no provider's answer is at hand. The call is `success`.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`], [`AuditError::NotJson`].
+    fn audit_output<T: Serialize + ?Sized>(&self, messages: &T) -> Result<&Self, AuditError>;
+
+    /// The call failed: `error_type` of low cardinality, and the error's text, which leaves with secrets and captured
+    /// content masked.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`].
+    fn audit_error(&self, error_type: &str, message: &dyn fmt::Display) -> Result<&Self, AuditError>;
+
+    /// The call was stopped before it was made, or its answer was withheld: by which rule.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`].
+    fn audit_blocked(&self, reason: &str) -> Result<&Self, AuditError>;
+
+    /// Notes an error if the result is one, and hands the result on unchanged, audited or not.
+    ///
+    /// # Errors
+    /// The result's own.
+    fn audit_result<T, E: fmt::Display>(&self, result: Result<T, E>) -> Result<T, E>;
+
+    /// The identity of the call's record, for the answer to carry.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`].
+    fn audit_record_id(&self) -> Result<RecordId, AuditError>;
+}
+
+impl AuditSpanExt for Span {
+    fn audit_user(&self, user: &str) -> Result<&Self, AuditError> {
+        let user = Label::clip(user);
+        self.update(|call| call.actor.user_id = Some(user))
+    }
+
+    fn audit_tenant(&self, tenant: &str) -> Result<&Self, AuditError> {
+        let tenant = Label::clip(tenant);
+        self.update(|call| call.actor.tenant = Some(tenant))
+    }
+
+    fn audit_credential(&self, credential: &str) -> Result<&Self, AuditError> {
+        let credential = RawText::from(credential);
+        self.update(|call| call.credential = Some(credential))
+    }
+
+    fn audit_input<T: Serialize + ?Sized>(&self, messages: &T) -> Result<&Self, AuditError> {
+        let content = content("the input", messages)?;
+        self.update(|call| call.input = Some(content))
+    }
+
+    fn audit_system_prompt<T: Serialize + ?Sized>(&self, prompt: &T) -> Result<&Self, AuditError> {
+        let content = content("the system prompt", prompt)?;
+        self.update(|call| call.system_prompt = Some(content))
+    }
+
+    fn audit_tools<T: Serialize + ?Sized>(&self, tools: &T) -> Result<&Self, AuditError> {
+        let content = content("the tools", tools)?;
+        self.update(|call| call.tools = Some(content))
+    }
+
+    fn audit_request<T: Serialize + ?Sized>(&self, provider: Provider, request: &T) -> Result<&Self, AuditError> {
+        let json = json("the request", request)?;
+        let facts = provider::read_request(provider, json.as_bytes())?;
+        self.update(|call| take_request(call, provider, facts))
+    }
+
+    fn audit_response<T: Serialize + ?Sized>(&self, provider: Provider, response: &T) -> Result<&Self, AuditError> {
+        let json = json("the response", response)?;
+        match provider::read_response(provider, json.as_bytes()) {
+            Ok(facts) => self.update(|call| take_response(call, provider, facts)),
+            Err(error) => {
+                self.update(|call| call.ending = Ending::Answered)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    fn audit_output<T: Serialize + ?Sized>(&self, messages: &T) -> Result<&Self, AuditError> {
+        let content = content("the output", messages)?;
+        self.update(|call| {
+            call.response.output = Some(content);
+            call.ending = Ending::Answered;
+        })
+    }
+
+    fn audit_error(&self, error_type: &str, message: &dyn fmt::Display) -> Result<&Self, AuditError> {
+        let failure = failure_of(error_type, message);
+        self.update(|call| call.ending = Ending::Failed(failure))
+    }
+
+    fn audit_blocked(&self, reason: &str) -> Result<&Self, AuditError> {
+        let reason = Label::clip(reason);
+        self.update(|call| call.ending = Ending::Blocked(reason))
+    }
+
+    fn audit_result<T, E: fmt::Display>(&self, result: Result<T, E>) -> Result<T, E> {
+        if let Err(error) = &result {
+            // The caller asked to have its result handed on whatever becomes of the audit.
+            let _ = self.audit_error(ERROR_TYPE_UNKNOWN, error);
+        }
+        result
+    }
+
+    fn audit_record_id(&self) -> Result<RecordId, AuditError> {
+        self.with_call(|open| open.call.record_id)
+    }
+}
+
+/// Reaching the call of a span.
+pub(crate) trait SpanCall {
+    fn update(&self, work: impl FnOnce(&mut CapturedCall)) -> Result<&Self, AuditError>;
+    fn note_end(&self);
+}
+
+impl SpanCall for Span {
+    /// Works on the captured call.
+    fn update(&self, work: impl FnOnce(&mut CapturedCall)) -> Result<&Self, AuditError> {
+        self.with_call(|open| work(&mut open.call)).map(|()| self)
+    }
+
+    /// The call ends now, whatever is entered later.
+    fn note_end(&self) {
+        self.with_subscriber(|(id, dispatch)| {
+            if let Some(layer) = dispatch.downcast_ref::<AuditLayer>() {
+                let now = layer.recorder.clock().moment();
+                layer.calls.with(id.into_u64(), |open| open.last_exit = Some(now));
+            }
+        });
+    }
+}
+
+trait WithCall {
+    fn with_call<R>(&self, work: impl FnOnce(&mut OpenCall) -> R) -> Result<R, AuditError>;
+}
+
+impl WithCall for Span {
+    fn with_call<R>(&self, work: impl FnOnce(&mut OpenCall) -> R) -> Result<R, AuditError> {
+        let found = self.with_subscriber(|(id, dispatch)| {
+            let layer = dispatch.downcast_ref::<AuditLayer>()?;
+            layer.calls.with(id.into_u64(), work)
+        });
+        found.flatten().ok_or(AuditError::NotAudited)
+    }
+}
+
+/// Puts what a request says on the call.
+pub(crate) fn take_request(call: &mut CapturedCall, provider: Provider, facts: provider::RequestFacts) {
+    call.provider.get_or_insert_with(|| Label::clip(provider.as_str()));
+    call.action = Some(Label::clip(facts.action));
+    call.request = facts.request;
+    call.system_prompt = facts.system_prompt.or(call.system_prompt.take());
+    call.input = facts.input.or(call.input.take());
+    call.tools = facts.tools.or(call.tools.take());
+}
+
+/// Puts what an answer says on the call.
+pub(crate) fn take_response(call: &mut CapturedCall, provider: Provider, facts: crate::record::ResponseFacts) {
+    call.provider.get_or_insert_with(|| Label::clip(provider.as_str()));
+    call.take_response(facts);
+}
+
+/// An error, as it is captured.
+pub(crate) fn failure_of(error_type: &str, message: &dyn fmt::Display) -> Failure {
+    let message = RawText::new(message.to_string().into_bytes());
+    Failure { error_type: Label::clip(error_type), message: Some(message) }
+}
+
+pub(crate) fn content<T: Serialize + ?Sized>(field: &'static str, value: &T) -> Result<Content, AuditError> {
+    Content::canonical(value).ok_or(AuditError::NotJson { field })
+}
+
+pub(crate) fn json<T: Serialize + ?Sized>(field: &'static str, value: &T) -> Result<RawText, AuditError> {
+    serde_json::to_vec(value).map(RawText::new).map_err(|_| AuditError::NotJson { field })
+}
+
+/// `error.type` of an error whose class nobody named.
+pub(crate) const ERROR_TYPE_UNKNOWN: &str = "_OTHER";
