@@ -2,4 +2,6 @@
 
 pub mod record;
 
+pub mod provider;
+
 pub use self::record::RecordId;
