@@ -4,6 +4,7 @@
 pub mod record;
 
 // Floor 1: rules.
+pub mod provider;
 pub mod semconv;
 
 // Floor 2: the gate, and two guarded taps.

@@ -1,0 +1,169 @@
+//! What requests to providers and their answers say, in the words of the record.
+//!
+//! [`read_response`] reads whole answers, [`StreamReader`] streamed ones; the same answer comes to the same facts either
+//! way. [`read_request`] reads what was asked. All of them tell the shape by the body itself, leave out what they do
+//! not know, read a member of an unexpected type as absent, and never take absent for zero.
+//!
+//! | provider | answers |
+//! |---|---|
+//! | `anthropic` | messages, errors |
+//! | `azure.ai.openai`, `openai` | chat completions, responses, embeddings, errors |
+//!
+//! What each provider's counts include is in its own module; on the record, totals include their parts
+//! ([`Usage`]).
+
+mod action;
+mod answer;
+mod anthropic;
+mod failure;
+mod openai;
+mod reader;
+mod request;
+mod sse;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tolerant;
+mod wiped;
+
+pub use self::action::action;
+pub use self::request::RequestFacts;
+pub use self::sse::MAX_EVENT_BYTES;
+pub use self::stream::{Progress, SkippedEvents, StreamEnd, StreamReader};
+
+use self::answer::Delivered;
+use self::reader::{Reader, Recognised};
+use crate::record::{ResponseFacts, Usage};
+
+/// A provider whose requests and answers can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Provider {
+    /// Anthropic.
+    Anthropic,
+    /// OpenAI's models at Azure.
+    AzureOpenAi,
+    /// OpenAI.
+    OpenAi,
+}
+
+impl Provider {
+    /// The provider that `gen_ai.provider.name` names.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let known = [Self::Anthropic, Self::AzureOpenAi, Self::OpenAi];
+        known.into_iter().find(|known| known.as_str() == name)
+    }
+
+    /// Its `gen_ai.provider.name`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::AzureOpenAi => "azure.ai.openai",
+            Self::OpenAi => "openai",
+        }
+    }
+}
+
+/// A form of usage objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum UsageFormat {
+    /// Of Anthropic's messages.
+    AnthropicMessages,
+    /// Of OpenAI's chat completions and embeddings.
+    OpenAiChat,
+    /// Of OpenAI's responses.
+    OpenAiResponses,
+}
+
+impl UsageFormat {
+    /// The form of a name: `anthropic.messages`, `openai.chat` or `openai.responses`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let known = [
+            Self::AnthropicMessages,
+            Self::OpenAiChat,
+            Self::OpenAiResponses,
+        ];
+        known.into_iter().find(|known| known.as_str() == name)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AnthropicMessages => "anthropic.messages",
+            Self::OpenAiChat => "openai.chat",
+            Self::OpenAiResponses => "openai.responses",
+        }
+    }
+}
+
+/// A body says nothing that can be read. Holds no word of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProviderError {
+    /// It is no JSON, or an object in it repeats a member.
+    #[error("not JSON at byte {offset} of {length}")]
+    Malformed {
+        /// Where the fault was found, in bytes from the start.
+        offset: usize,
+        /// How long the body is, in bytes.
+        length: usize,
+    },
+    /// It is JSON of a shape that the provider does not use.
+    #[error("{length} bytes of JSON in no shape that is known of {provider}", provider = provider.as_str())]
+    Unrecognised {
+        /// Whose shapes were tried.
+        provider: Provider,
+        /// How long the body is, in bytes.
+        length: usize,
+    },
+}
+
+/// What a whole answer says.
+///
+/// ```
+/// use llm_audit::{provider::{Provider, read_response}, record::Verdict};
+/// let facts = read_response(
+///     Provider::Anthropic,
+///     br#"{"type":"message","id":"msg_1","role":"assistant","content":[{"type":"text","text":"Hi"}],
+///          "stop_reason":"end_turn","usage":{"input_tokens":3,"cache_read_input_tokens":7,"output_tokens":2}}"#,
+/// )?;
+/// assert_eq!(facts.usage.input_tokens, Some(10));
+/// assert!(matches!(facts.verdict, Verdict::Answered));
+/// # Ok::<(), llm_audit::provider::ProviderError>(())
+/// ```
+///
+/// # Errors
+/// [`ProviderError::Malformed`] where the body is no JSON, [`ProviderError::Unrecognised`] where it is no answer.
+pub fn read_response(provider: Provider, json: &[u8]) -> Result<ResponseFacts, ProviderError> {
+    let mut reader = Reader::new(provider);
+    match reader.absorb(json)? {
+        Recognised::Yes => Ok(reader.into_facts(Delivered::Whole)),
+        Recognised::No => Err(unrecognised(provider, json)),
+    }
+}
+
+/// What a request says.
+///
+/// # Errors
+/// [`ProviderError::Malformed`] where the body is no JSON, [`ProviderError::Unrecognised`] where it is no request.
+pub fn read_request(provider: Provider, json: &[u8]) -> Result<RequestFacts, ProviderError> {
+    reader::request(provider, json)?.ok_or_else(|| unrecognised(provider, json))
+}
+
+/// The counts of a usage object, as they stand in a provider's answer.
+///
+/// # Errors
+/// [`ProviderError::Malformed`] where it is no JSON.
+pub fn read_usage(format: UsageFormat, json: &[u8]) -> Result<Usage, ProviderError> {
+    reader::usage(format, json)
+}
+
+fn unrecognised(provider: Provider, json: &[u8]) -> ProviderError {
+    let length = json.len();
+    ProviderError::Unrecognised { provider, length }
+}

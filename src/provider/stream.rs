@@ -1,0 +1,188 @@
+//! Answers that arrive as a stream.
+
+use super::answer::Delivered;
+use super::reader::{Reader, ends_with_its_choices};
+use super::sse::{Event, SseDecoder};
+use super::tolerant;
+use super::wiped::WipedText;
+use super::{Provider, ProviderError, failure};
+use crate::record::{Failure, Label, ResponseFacts, Verdict};
+
+/// Reads a streamed answer as it arrives: bytes, or events that a client decoded.
+///
+/// It keeps what was delivered, in memory that is wiped, and at most one event besides. What it cannot read it counts
+/// and skips.
+///
+/// ```
+/// use llm_audit::provider::{Progress, Provider, StreamEnd, StreamReader};
+/// let mut stream = StreamReader::new(Provider::OpenAi);
+/// stream.push_bytes(b"data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\nda");
+/// assert_eq!(stream.progress(), Progress::Delivering);
+/// stream.push_bytes(b"ta: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+/// assert!(stream.is_complete());
+/// let facts = stream.finish(StreamEnd::Finished);
+/// assert_eq!(facts.finish_reasons[0].as_str(), "stop");
+/// ```
+pub struct StreamReader {
+    provider: Provider,
+    decoder: SseDecoder,
+    reader: Reader,
+    source: Source,
+    malformed: u64,
+}
+
+/// How a stream ended, as the client saw it.
+#[derive(Debug)]
+pub enum StreamEnd {
+    /// The application stopped reading.
+    Dropped,
+    /// It failed on the way.
+    Failed(Failure),
+    /// The client read it to its end.
+    Finished,
+}
+
+/// How far a stream has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Progress {
+    /// No output has arrived.
+    Awaiting,
+    /// Output has arrived: a piece of text, of reasoning, of a refusal, or a call of a tool.
+    Delivering,
+    /// The last event has arrived.
+    Complete,
+}
+
+/// Events that were not read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct SkippedEvents {
+    /// Events that are no JSON.
+    pub malformed: u64,
+    /// Events longer than [`MAX_EVENT_BYTES`](super::MAX_EVENT_BYTES).
+    pub oversized: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Bytes,
+    Events,
+}
+
+impl StreamReader {
+    /// A stream of which nothing has arrived.
+    #[must_use]
+    pub fn new(provider: Provider) -> Self {
+        Self {
+            provider,
+            decoder: SseDecoder::default(),
+            reader: Reader::new(provider),
+            source: Source::Events,
+            malformed: 0,
+        }
+    }
+
+    /// Takes bytes of a stream of server-sent events, split anywhere.
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
+        self.source = Source::Bytes;
+        let (reader, malformed) = (&mut self.reader, &mut self.malformed);
+        let read = |event: Event<'_>| *malformed += u64::from(absorb(reader, &event).is_err());
+        self.decoder.push(bytes, read);
+    }
+
+    /// Takes one event's JSON, as a client decoded it.
+    pub fn push_event(&mut self, json: &[u8]) {
+        let event = Event {
+            name: "message",
+            data: json,
+        };
+        self.malformed += u64::from(absorb(&mut self.reader, &event).is_err());
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        if self.is_complete() {
+            Progress::Complete
+        } else if self.reader.answer().has_output() {
+            Progress::Delivering
+        } else {
+            Progress::Awaiting
+        }
+    }
+
+    /// Whether the event arrived after which a provider says no more: `[DONE]`, `message_stop`, `response.completed`,
+    /// an error. Where decoded events of chat completions are given, `[DONE]` is none of them, and all choices having
+    /// a finish reason is the end.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let answer = self.reader.answer();
+        let choices_are_all = self.source == Source::Events && ends_with_its_choices(self.provider);
+        answer.ended
+            || (choices_are_all && answer.all_finished())
+            || self.decoder.pending_is(LAST_WORD)
+    }
+
+    /// What could not be read so far.
+    #[must_use]
+    pub fn skipped(&self) -> SkippedEvents {
+        SkippedEvents {
+            malformed: self.malformed,
+            oversized: self.decoder.refused(),
+        }
+    }
+
+    /// Ends the stream: what was delivered, with counts as far as they came.
+    ///
+    /// The verdict is the provider's error where the stream brought one, else the failure given, else a block that the
+    /// stream brought, else an answer; that a stream was dropped or broke off is for the caller to say.
+    #[must_use]
+    pub fn finish(mut self, end: StreamEnd) -> ResponseFacts {
+        let reader = &mut self.reader;
+        // An event that the stream broke off in is read if it is complete but for its blank line.
+        self.decoder.finish(|event| {
+            let _cut_short = absorb(reader, &event);
+        });
+        let delivered = if self.is_complete() {
+            Delivered::Whole
+        } else {
+            Delivered::Broken
+        };
+        let mut facts = self.reader.into_facts(delivered);
+        let told = matches!(facts.verdict, Verdict::Failed(_));
+        if let (StreamEnd::Failed(failure), false) = (end, told) {
+            facts.verdict = Verdict::Failed(failure);
+        }
+        facts
+    }
+}
+
+fn absorb(reader: &mut Reader, event: &Event<'_>) -> Result<(), ProviderError> {
+    if event.data.trim_ascii() == LAST_WORD {
+        reader.answer_mut().ended = true;
+        return Ok(());
+    }
+    let read = reader.absorb(event.data);
+    let answer = reader.answer_mut();
+    if event.name == "error" && answer.failure.is_none() && answer.refused.is_none() {
+        // Whatever is under this name is an error, also where it is no JSON.
+        answer.failure = Some(unshaped_failure(event.data));
+        answer.ended = true;
+        return Ok(());
+    }
+    read.map(drop)
+}
+
+fn unshaped_failure(data: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(data);
+    let said = tolerant::parse::<failure::ErrorBody>(data);
+    match said.ok().flatten() {
+        Some(said) => said.into_failure(),
+        None => failure::failure(
+            Some(Label::clip("error")),
+            Some(WipedText::from(text.as_ref())),
+        ),
+    }
+}
+
+const LAST_WORD: &[u8] = b"[DONE]";
