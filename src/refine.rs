@@ -16,7 +16,7 @@ use crate::record::{
     Failure, HashField, HashForm, JsonText, KeyedHash, Label, Message, Outcome, RawText, Response, Sanitization, Status,
     TextError, Usage, UsageSource,
 };
-use crate::sanitize::{self, SecretMasker};
+use crate::sanitize;
 use crate::semconv;
 
 /// The rules that records are made by.
@@ -25,7 +25,6 @@ pub struct Gate {
     keys: Arc<Keyring>,
     prices: PriceTable,
     price_table: Label,
-    masker: SecretMasker,
     hashers: Mutex<HashMap<Option<Label>, Arc<ContentHasher>>>,
 }
 
@@ -51,7 +50,7 @@ impl Gate {
     #[must_use]
     pub fn new(keys: Arc<Keyring>, prices: PriceTable) -> Self {
         let price_table = Label::clip(&prices.digest());
-        Self { keys, prices, price_table, masker: SecretMasker::new(), hashers: Mutex::default() }
+        Self { keys, prices, price_table, hashers: Mutex::default() }
     }
 
     /// The keys.
@@ -102,7 +101,7 @@ impl Gate {
         let usage = if inference { call.response.usage } else { Usage::default() };
         let body = Call {
             action: action(&call),
-            outcome: self.outcome(&call),
+            outcome: Self::outcome(&call),
             cost: self.cost(&call),
             usage,
             usage_source: if usage.is_empty() { UsageSource::None } else { UsageSource::Provider },
@@ -136,8 +135,8 @@ impl Gate {
             action: change.action,
             table_name: change.table_name,
             object_id: change.object_id,
-            before_value: change.before_value.map(|value| self.masked(value)),
-            updated_values: change.updated_values.map(|value| self.masked(value)),
+            before_value: change.before_value.map(|value| masked(value)),
+            updated_values: change.updated_values.map(|value| masked(value)),
             changed_by_api_key: change.api_key.map(key_hash),
         };
         AuditRecord { envelope, body: Body::Change(body) }
@@ -169,44 +168,24 @@ impl Gate {
         actor.credential_hash = credential.map(|credential| hash(HashField::Credential, credential.as_bytes()));
     }
 
-    fn outcome(&self, call: &CapturedCall) -> Outcome {
+    fn outcome(call: &CapturedCall) -> Outcome {
         match &call.ending {
             Ending::Answered => Outcome { status: Status::Success, reason: None, error_type: None, error_message: None },
             Ending::Blocked(reason) => Outcome::because(Status::Blocked, reason.as_str()),
             Ending::Cancelled(reason) => Outcome::because(Status::Cancelled, reason.as_str()),
-            Ending::Failed(failure) => self.failed(call, failure),
+            Ending::Failed(failure) => Self::failed(call, failure),
             Ending::Unseen => Outcome::because(Status::Unknown, "neither_answer_nor_error"),
         }
     }
 
-    fn failed(&self, call: &CapturedCall, failure: &Failure) -> Outcome {
-        let message = failure.message.as_ref().map(|message| Message::clip(&self.masked_message(call, message)));
+    fn failed(call: &CapturedCall, failure: &Failure) -> Outcome {
+        let message = failure.message.as_ref().map(|message| Message::clip(&masked_message(call, message)));
         Outcome {
             status: Status::Error,
             reason: None,
             error_type: Some(failure.error_type.clone()),
             error_message: message,
         }
-    }
-
-    fn masked_message(&self, call: &CapturedCall, message: &RawText) -> String {
-        let contents = [&call.system_prompt, &call.input, &call.response.output, &call.tools];
-        let captured: Vec<&[u8]> =
-            contents.into_iter().flatten().map(|content| content.raw().as_bytes()).chain(call.credential.as_ref().map(RawText::as_bytes)).collect();
-        let text = message.to_text();
-        self.masker.mask_text(&sanitize::mask_repeated_content(&text, &captured))
-    }
-
-    fn masked(&self, value: Value) -> JsonText {
-        let masked = self.masker.mask_value(value).value;
-        JsonText::from_value(&masked).unwrap_or_else(|error| {
-            let bytes = match error {
-                TextError::TooLong { length, .. } => length,
-                TextError::NotJson { .. } => 0,
-            };
-            let note = serde_json::json!({ "llm_audit.omitted": "too_long", "bytes": bytes });
-            JsonText::from_value(&note).expect("the note is short")
-        })
     }
 
     fn cost(&self, call: &CapturedCall) -> Cost {
@@ -236,6 +215,26 @@ impl Gate {
         let derive = || Arc::new(self.keys.hasher(tenant.map(Label::as_str)));
         Arc::clone(hashers.entry(tenant.cloned()).or_insert_with(derive))
     }
+}
+
+fn masked_message(call: &CapturedCall, message: &RawText) -> String {
+    let contents = [&call.system_prompt, &call.input, &call.response.output, &call.tools];
+    let captured: Vec<&[u8]> =
+        contents.into_iter().flatten().map(|content| content.raw().as_bytes()).chain(call.credential.as_ref().map(RawText::as_bytes)).collect();
+    let text = message.to_text();
+    sanitize::mask_secrets_in_text(&sanitize::mask_repeated_content(&text, &captured)).into_owned()
+}
+
+fn masked(value: Value) -> JsonText {
+    let masked = sanitize::mask_secrets(value).value;
+    JsonText::from_value(&masked).unwrap_or_else(|error| {
+        let bytes = match error {
+            TextError::TooLong { length, .. } => length,
+            TextError::NotJson { .. } => 0,
+        };
+        let note = serde_json::json!({ "llm_audit.omitted": "too_long", "bytes": bytes });
+        JsonText::from_value(&note).expect("the note is short")
+    })
 }
 
 fn hash(hasher: &ContentHasher, field: HashField, content: &Content) -> KeyedHash {

@@ -1,4 +1,29 @@
 //! In the application: layer, guard, spool and sender.
 
+mod auditor;
+mod builder;
+mod change;
+mod environment;
+mod flusher;
+mod guard;
+mod health;
+mod installed;
+mod json_lines;
+pub(crate) mod keyring_file;
+mod layer;
 mod pulse;
+mod recorder;
+mod sender;
 mod spool;
+mod stream;
+
+pub use self::auditor::Auditor;
+pub use self::builder::{AuditorBuilder, BuildError};
+pub use self::change::{AccessRecord, ChangeRecord};
+pub use self::guard::{CallGuard, CallStart, Durability, GuardError, OnFailure};
+pub use self::health::{Drained, Health};
+pub use self::installed::NotInstalled;
+pub use self::keyring_file::KeyringFileError;
+pub use self::layer::{AuditError, AuditLayer, AuditSpanExt};
+pub use self::recorder::Spans;
+pub use self::stream::{AuditStreamExt, AuditedStream, DecodedEvents, RawBytes, Tap};

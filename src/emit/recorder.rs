@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::flusher::Bell;
+use super::guard::GuardError;
+use super::health::Health;
 use super::spool::{Lane, Spool, SpanView, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
@@ -11,6 +13,7 @@ use crate::record::{
     AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, System, SystemEvent,
 };
 use crate::refine::{CapturedChange, Gate};
+use crate::semconv::SpanIdentity;
 
 /// The way from a captured call to the disk.
 #[derive(Debug)]
@@ -20,8 +23,22 @@ pub(crate) struct Recorder {
     clock: Arc<Clock>,
     bell: Arc<Bell>,
     service: Option<Label>,
+    spans: Spans,
     closed: AtomicBool,
     enabled: AtomicBool,
+}
+
+/// When calls are sent as spans, beside their log records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Spans {
+    /// Where no OpenTelemetry pipeline of the application exports the call's span already, so that no trace backend
+    /// shows a call twice.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Why a record was not written.
@@ -40,10 +57,10 @@ impl Recorder {
         clock: Arc<Clock>,
         bell: Arc<Bell>,
         service: Option<Label>,
-        enabled: bool,
+        spans: Spans,
     ) -> Self {
-        let (closed, enabled) = (AtomicBool::new(false), AtomicBool::new(enabled));
-        Self { gate, spool, clock, bell, service, closed, enabled }
+        let (closed, enabled) = (AtomicBool::new(false), AtomicBool::new(true));
+        Self { gate, spool, clock, bell, service, spans, closed, enabled }
     }
 
     /// Time, identifiers and dice.
@@ -57,12 +74,26 @@ impl Recorder {
     }
 
     /// Switches recording on or off, which is itself recorded. Calls that have begun are finished.
-    pub(crate) fn enable(&self, enabled: bool) -> Result<(), RecordFault> {
+    pub(crate) fn switch(&self, enabled: bool) -> Result<(), RecordFault> {
         if self.enabled.swap(enabled, Ordering::AcqRel) == enabled {
             return Ok(());
         }
         let detail = serde_json::json!({ "recording": if enabled { "on" } else { "off" } });
         self.system(SystemEvent::Configuration, &detail).map(drop)
+    }
+
+    /// Sets whether calls are recorded, where that is told by another record.
+    pub(crate) fn set_enabled(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Release);
+    }
+
+    /// How a call goes to trace backends, where `view` is how it would by itself.
+    pub(crate) fn view(&self, view: SpanView) -> SpanView {
+        match self.spans {
+            Spans::Auto => view,
+            Spans::Always => SpanView::Sent(SpanIdentity::Hashed),
+            Spans::Never => SpanView::None,
+        }
     }
 
     /// A call that begins now.
@@ -96,6 +127,12 @@ impl Recorder {
         if let Err(fault) = self.end(call, view, start) {
             self.lane().count_loss(fault.reason());
         }
+    }
+
+    /// Counts a record that could not be written, and says so to whoever asked for it.
+    pub(crate) fn lost(&self, fault: &RecordFault) -> GuardError {
+        self.lane().count_loss(fault.reason());
+        GuardError::NotRecorded { reason: fault.reason(), fault: fault.to_string() }
     }
 
     /// Records a change.
@@ -160,6 +197,28 @@ impl Recorder {
     /// False where it is not there after the first attempt failed.
     pub(crate) fn wait_durable(&self, index: FrameIndex) -> bool {
         self.bell.wait_durable(self.lane(), index)
+    }
+
+    /// Blocks until all that was appended is on disk; false as [`wait_durable`](Self::wait_durable).
+    pub(crate) fn wait_all_durable(&self) -> bool {
+        let written = self.lane().written();
+        written.0 == 0 || self.wait_durable(FrameIndex(written.0 - 1))
+    }
+
+    /// What the spool knows of its health.
+    pub(crate) fn health(&self) -> Health {
+        let (_, finals, dropped) = self.lane().totals();
+        let usage = self.lane().journal().usage();
+        Health {
+            spooled: finals,
+            dropped,
+            depth: self.spool.depth(),
+            open_calls: self.lane().open_starts(),
+            spool_bytes: (usage.bytes, usage.capacity),
+            failed_syncs: self.bell.failed_syncs(),
+            unreadable: self.spool.unreadable(),
+            ..Health::default()
+        }
     }
 
     /// Takes nothing more.

@@ -25,7 +25,9 @@ use super::recorder::Recorder;
 use crate::record::{Label, RawText, TraceContext};
 
 pub use self::span_ext::{AuditError, AuditSpanExt};
-pub(crate) use self::span_ext::{SpanCall, content, failure_of, json, take_request, take_response};
+pub(crate) use self::span_ext::{
+    ERROR_TYPE_UNKNOWN, SpanCall, content, failure_of, json, take_request, take_response,
+};
 pub(crate) use self::trace::place_guard;
 
 /// The `tracing` layer that audits: every span with a field `gen_ai.operation.name` becomes one record.
@@ -50,6 +52,11 @@ impl AuditLayer {
     /// How many audited call sites carry content in their fields, where every other layer sees it.
     pub(crate) fn callsites_with_content(&self) -> usize {
         self.callsites.with_content()
+    }
+
+    /// Whether calls are recorded.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.recorder.is_enabled()
     }
 
     /// Whether the span is a call that is going on.
@@ -83,7 +90,8 @@ impl AuditLayer {
     fn begin_in(&self, span: &Id, parent: Option<&Id>, audited_parent: Option<TraceContext>) {
         let dispatch = self.dispatch.get().and_then(WeakDispatch::upgrade);
         let clock = self.recorder.clock();
-        let placed = trace::place(dispatch.as_ref(), span, parent, audited_parent, clock);
+        let mut placed = trace::place(dispatch.as_ref(), span, parent, audited_parent, clock);
+        placed.view = self.recorder.view(placed.view);
         let moment = clock.moment();
         let now = clock.now();
         self.calls.with(span.into_u64(), |open| {

@@ -213,6 +213,7 @@ impl AuditSpanExt for Span {
 pub(crate) trait SpanCall {
     fn update(&self, work: impl FnOnce(&mut CapturedCall)) -> Result<&Self, AuditError>;
     fn note_end(&self);
+    fn note_first_output(&self);
 }
 
 impl SpanCall for Span {
@@ -227,6 +228,19 @@ impl SpanCall for Span {
             if let Some(layer) = dispatch.downcast_ref::<AuditLayer>() {
                 let now = layer.recorder.clock().moment();
                 layer.calls.with(id.into_u64(), |open| open.last_exit = Some(now));
+            }
+        });
+    }
+
+    /// The first piece of output is here.
+    fn note_first_output(&self) {
+        self.with_subscriber(|(id, dispatch)| {
+            if let Some(layer) = dispatch.downcast_ref::<AuditLayer>() {
+                let now = layer.recorder.clock().moment();
+                layer.calls.with(id.into_u64(), |open| {
+                    let waited = open.begun.as_ref().map(|begun| now.nanos_since(begun.moment));
+                    open.call.time_to_first_chunk_ns = open.call.time_to_first_chunk_ns.or(waited);
+                });
             }
         });
     }

@@ -95,6 +95,13 @@ pub(crate) struct Totals {
 #[derive(Debug)]
 pub(crate) struct StartToken(u64);
 
+impl StartToken {
+    /// The frame that the start was given.
+    pub(crate) fn index(&self) -> FrameIndex {
+        FrameIndex(self.0)
+    }
+}
+
 impl Lane {
     /// Opens a new lane in a directory that does not exist yet.
     pub(crate) fn create(

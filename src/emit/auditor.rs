@@ -1,0 +1,213 @@
+//! The auditor: what an application holds.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::builder::{AuditorBuilder, BuildError};
+use super::change::{AccessRecord, ChangeRecord};
+use super::flusher::Flusher;
+use super::guard::{CallGuard, CallStart, GuardError};
+use super::health::{Drained, Health};
+use super::installed::{self, NotInstalled};
+use super::json_lines::JsonLines;
+use super::layer::AuditLayer;
+use super::recorder::Recorder;
+use super::sender::Sender;
+use crate::record::{AccessOutcome, SystemEvent};
+
+/// An audit trail of the calls that this process makes of models.
+///
+/// Cheap to clone; all clones are the same auditor. When the last one is dropped, everything recorded is on disk and
+/// up to half a second is spent on delivering it; [`shutdown`](Self::shutdown) takes the time that you give it. Either
+/// way nothing is lost: what is not delivered is delivered by the next process with the same data directory.
+///
+/// ```
+/// use llm_audit::{Auditor, CallStart};
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path();
+/// let audit = Auditor::builder().data_dir(path).generate_keyring().without_sender().json_lines().build()?;
+/// let mut call = audit.start(CallStart::new("chat").provider("openai").model("gpt-4o").user("anna"))?;
+/// call.input(&["What is the capital of France?"])?;
+/// let record_id = call.finish()?;
+/// audit.shutdown(std::time::Duration::from_secs(5));
+/// # let mut lines = String::new();
+/// # for entry in std::fs::read_dir(path)? {
+/// #     let path = entry?.path();
+/// #     if path.extension().is_some_and(|extension| extension == "jsonl") { lines += &std::fs::read_to_string(path)?; }
+/// # }
+/// assert!(lines.contains(&record_id.to_string()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Auditor {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    recorder: Arc<Recorder>,
+    running: Mutex<Option<Running>>,
+}
+
+/// The threads of an auditor.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) flusher: Flusher,
+    pub(crate) sender: Option<Sender>,
+    pub(crate) lines: Option<JsonLines>,
+}
+
+impl Auditor {
+    pub(crate) fn new(recorder: Arc<Recorder>, running: Running) -> Self {
+        Self { inner: Arc::new(Inner { recorder, running: Mutex::new(Some(running)) }) }
+    }
+
+    /// Settings for an auditor in production: it needs a keyring, and sends to an OpenTelemetry Collector.
+    pub fn builder() -> AuditorBuilder {
+        AuditorBuilder::new()
+    }
+
+    /// An auditor for development: no collector, records as JSON lines in `llm-audit-data` and one line each on standard
+    /// error. Its keyring is made there on first use.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn development() -> Result<Self, BuildError> {
+        AuditorBuilder::development().build()
+    }
+
+    /// A layer for one `tracing` subscriber. Every call makes another one.
+    #[must_use]
+    pub fn layer(&self) -> AuditLayer {
+        AuditLayer::new(Arc::clone(&self.inner.recorder))
+    }
+
+    /// Checks that calls made on this thread would be recorded: that the layer is installed, and that no filter hides
+    /// its spans. Records nothing.
+    ///
+    /// A filter by target must let through `llm_audit` for this check, and the targets of your calls.
+    ///
+    /// # Errors
+    /// [`NotInstalled`] names what would swallow calls, and what to do.
+    pub fn verify_installed(&self) -> Result<(), NotInstalled> {
+        installed::verify()
+    }
+
+    /// Starts a call without `tracing`.
+    ///
+    /// # Errors
+    /// [`GuardError`] where its start cannot be recorded, unless it is given
+    /// [`OnFailure::DropAndCount`](crate::OnFailure::DropAndCount): do not make the call then.
+    pub fn start(&self, call: CallStart) -> Result<CallGuard, GuardError> {
+        CallGuard::start(Arc::clone(&self.inner.recorder), call)
+    }
+
+    /// A change of something administered: what was done (`created`, `updated`, `deleted`, `rotated`, `blocked`, …) to
+    /// which object of which kind.
+    pub fn change(&self, action: &str, table_name: &str, object_id: &str) -> ChangeRecord {
+        ChangeRecord::new(Arc::clone(&self.inner.recorder), action, table_name, object_id)
+    }
+
+    /// An access: what was tried (`login`, `logout`, `read`, `export`, …), and how it ended.
+    pub fn access(&self, operation: &str, outcome: AccessOutcome) -> AccessRecord {
+        AccessRecord::new(Arc::clone(&self.inner.recorder), operation, outcome)
+    }
+
+    /// Switches recording on or off, which is itself recorded. Calls that have begun are finished.
+    ///
+    /// # Errors
+    /// [`GuardError::NotRecorded`] where the switch could not be recorded; it is switched all the same.
+    pub fn set_enabled(&self, enabled: bool) -> Result<(), GuardError> {
+        let recorder = &self.inner.recorder;
+        recorder.switch(enabled).map_err(|fault| recorder.lost(&fault))
+    }
+
+    /// What this auditor has recorded, delivered and lost.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.inner.health()
+    }
+
+    /// Blocks until everything recorded so far is on disk.
+    ///
+    /// # Errors
+    /// [`GuardError::NotDurable`] where an fsync failed.
+    pub fn flush(&self) -> Result<(), GuardError> {
+        self.inner.recorder.wait_all_durable().then_some(()).ok_or(GuardError::NotDurable)
+    }
+
+    /// Ends the auditor: records its stop, makes everything durable, and delivers until all is done or the deadline has
+    /// passed. Blocks the thread; it may be a worker of any runtime, since the auditor's own threads do the work.
+    ///
+    /// Calls that end later are counted as dropped, so shut down last. A second shutdown does nothing.
+    pub fn shutdown(&self, deadline: Duration) -> Drained {
+        self.inner.shut_down(deadline)
+    }
+
+    /// As [`shutdown`](Self::shutdown), without blocking the task's thread.
+    pub async fn shutdown_async(&self, deadline: Duration) -> Drained {
+        let inner = Arc::clone(&self.inner);
+        let (done, drained) = tokio::sync::oneshot::channel();
+        let work = move || drop(done.send(inner.shut_down(deadline)));
+        match std::thread::Builder::new().name("llm-audit-stop".into()).spawn(work) {
+            Ok(_) => drained.await.unwrap_or(Drained::Remaining(0)),
+            Err(_) => self.inner.shut_down(deadline),
+        }
+    }
+}
+
+impl fmt::Debug for Auditor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auditor").field("health", &self.health()).finish()
+    }
+}
+
+impl Inner {
+    fn health(&self) -> Health {
+        let recorder = &self.recorder;
+        let mut health = recorder.health();
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = running.as_ref() {
+            if let Some(sender) = &running.sender {
+                sender.report(&mut health);
+            }
+            if let Some(lines) = &running.lines {
+                lines.report(&mut health);
+            }
+        }
+        health
+    }
+
+    fn shut_down(&self, deadline: Duration) -> Drained {
+        let Some(mut running) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Drained::Complete;
+        };
+        let recorder = &self.recorder;
+        // A stop that cannot be written shows as a stream without one.
+        let _ = recorder.system(SystemEvent::Stop, &serde_json::json!({}));
+        recorder.close();
+        recorder.wait_all_durable();
+        let started = recorder.clock().moment();
+        if let Some(lines) = running.lines.take() {
+            lines.stop(deadline);
+        }
+        let spent = Duration::from_nanos(recorder.clock().moment().nanos_since(started));
+        if let Some(sender) = running.sender.take() {
+            sender.stop(deadline.saturating_sub(spent));
+        }
+        running.flusher.stop();
+        recorder.spool().close();
+        match recorder.spool().depth() {
+            0 => Drained::Complete,
+            waiting => Drained::Remaining(waiting),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shut_down(DRAIN_ON_DROP);
+    }
+}
+
+const DRAIN_ON_DROP: Duration = Duration::from_millis(500);

@@ -1,0 +1,327 @@
+//! Putting an auditor together.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::auditor::{Auditor, Running};
+use super::environment::Environment;
+use super::flusher::{Bell, Cadence, Flusher};
+use super::json_lines::{Echo, JsonLines};
+use super::keyring_file::{self, KeyringFileError};
+use super::pulse::Pulse;
+use super::recorder::{Recorder, Spans};
+use super::sender::{Sender, SenderConfig};
+use super::spool::{Consumer, Origin, Spool};
+use crate::clock::Clock;
+use crate::journal::{JournalError, JournalOptions};
+use crate::pricing::PriceTable;
+use crate::record::keyring::Keyring;
+use crate::record::{Label, SystemEvent};
+use crate::refine::Gate;
+
+/// Why an auditor could not be built. Nothing is running and nothing is recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// There is no keyring; one is never made up silently, since hashes under a lost key say nothing.
+    #[error(
+        "no keyring: {path} does not exist; make one with `llm-audit key generate --out {path}`, or name one with Auditor::builder().keyring(..) or LLM_AUDIT_KEYRING",
+        path = path.display()
+    )]
+    NoKeyring {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The keyring cannot be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringFileError),
+    /// The data directory cannot be made.
+    #[error("data directory {path}: {source}", path = path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The spool cannot be opened.
+    #[error("the spool cannot be opened: {0}")]
+    Spool(#[from] JournalError),
+    /// A setting has no meaning.
+    #[error("{setting}: {fault}")]
+    Setting {
+        /// Which setting.
+        setting: &'static str,
+        /// What is wrong with its value.
+        fault: String,
+    },
+    /// Records would go nowhere.
+    #[error("records would go nowhere: neither a sender nor JSON lines are switched on")]
+    NoDestination,
+    /// A thread could not be started, or a file not opened.
+    #[error("the auditor cannot start: {0}")]
+    Start(#[source] io::Error),
+}
+
+/// Settings of an [`Auditor`]; made by [`Auditor::builder`]. What is set here wins over the environment, which wins over
+/// the defaults.
+#[derive(Debug, Clone)]
+#[must_use = "an auditor is made by build()"]
+pub struct AuditorBuilder {
+    environment: Environment,
+    service: Option<String>,
+    resource: Vec<(String, String)>,
+    data_dir: Option<PathBuf>,
+    keyring: KeyringChoice,
+    endpoint: Option<String>,
+    headers: Vec<(String, String)>,
+    delivery: Delivery,
+    lines: Lines,
+    spool: JournalOptions,
+    cadence: Cadence,
+    spans: Spans,
+}
+
+#[derive(Debug, Clone)]
+enum KeyringChoice {
+    At(PathBuf),
+    GenerateInDataDir,
+    Default,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    Otlp,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Off,
+    Written(Echo),
+}
+
+impl AuditorBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            environment: Environment::of_process(),
+            service: None,
+            resource: Vec::new(),
+            data_dir: None,
+            keyring: KeyringChoice::Default,
+            endpoint: None,
+            headers: Vec::new(),
+            delivery: Delivery::Otlp,
+            lines: Lines::Off,
+            spool: JournalOptions::default(),
+            cadence: Cadence { sync: Duration::from_millis(5), heartbeat: Duration::from_secs(60) },
+            spans: Spans::Auto,
+        }
+    }
+
+    /// Records as JSON lines and one line each on standard error, no sender, keys made where there are none.
+    pub(crate) fn development() -> Self {
+        let mut builder = Self::new();
+        builder.delivery = Delivery::None;
+        builder.lines = Lines::Written(Echo::Stderr);
+        builder.keyring = KeyringChoice::GenerateInDataDir;
+        builder
+    }
+
+    /// Name of the application (`service.name`); `OTEL_SERVICE_NAME`, else `unknown_service`.
+    pub fn service(mut self, name: &str) -> Self {
+        self.service = Some(name.to_owned());
+        self
+    }
+
+    /// Another attribute of the resource that all records come from.
+    pub fn resource_attribute(mut self, name: &str, value: &str) -> Self {
+        self.resource.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Directory of spool, keyring, JSON lines and dead letter, made if it does not exist; `LLM_AUDIT_DATA_DIR`, else
+    /// `llm-audit-data`. All processes of a machine may share it; it must outlive them.
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
+        self
+    }
+
+    /// Path of the keyring file; `LLM_AUDIT_KEYRING`, else `keyring.json` in the data directory.
+    pub fn keyring(mut self, path: impl Into<PathBuf>) -> Self {
+        self.keyring = KeyringChoice::At(path.into());
+        self
+    }
+
+    /// Makes a keyring in the data directory if there is none there. Records of machines that do not share it cannot be
+    /// compared, and whoever loses the file can check nothing.
+    pub fn generate_keyring(mut self) -> Self {
+        self.keyring = KeyringChoice::GenerateInDataDir;
+        self
+    }
+
+    /// Where to send: an OTLP/gRPC endpoint; `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT`, else
+    /// `http://localhost:4317`.
+    pub fn endpoint(mut self, url: &str) -> Self {
+        self.endpoint = Some(url.to_owned());
+        self.delivery = Delivery::Otlp;
+        self
+    }
+
+    /// A header of every request, such as an authorization; `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sends nothing; records go to JSON lines only.
+    pub fn without_sender(mut self) -> Self {
+        self.delivery = Delivery::None;
+        self
+    }
+
+    /// Writes records as JSON lines too: `audit_YYYY-MM-DD.jsonl` in the data directory.
+    pub fn json_lines(mut self) -> Self {
+        self.lines = Lines::Written(Echo::Quiet);
+        self
+    }
+
+    /// When calls are sent as spans, beside their log records; [`Spans::Auto`] unless said.
+    pub fn spans(mut self, spans: Spans) -> Self {
+        self.spans = spans;
+        self
+    }
+
+    /// Room that this process's part of the spool may take on disk, in bytes: 1 GiB unless said, at least 2 segments.
+    pub fn spool_bytes(mut self, bytes: u64) -> Self {
+        self.spool.capacity_bytes = bytes;
+        self.spool.segment_bytes = self.spool.segment_bytes.min((bytes / 4).max(64 * 1024));
+        self
+    }
+
+    /// From a record's write to the fsync that makes it survive a power loss: 5 ms unless said.
+    pub fn sync_interval(mut self, interval: Duration) -> Self {
+        self.cadence.sync = interval;
+        self
+    }
+
+    /// Between two heartbeat records: 60 s unless said.
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.cadence.heartbeat = interval;
+        self
+    }
+
+    /// Opens the spool and starts the auditor's threads.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(self) -> Result<Auditor, BuildError> {
+        let clock = Arc::new(Clock::system());
+        let data_dir = self.chosen_data_dir();
+        make_private(&data_dir).map_err(|source| BuildError::DataDir { path: data_dir.clone(), source })?;
+        let keys = Arc::new(self.read_keyring(&data_dir, &clock)?);
+        let consumers = self.consumers()?;
+        let service = self.chosen_service();
+        let origin = Origin::new(Some(&service), &self.chosen_resource());
+        let spool = Arc::new(Spool::open(&data_dir.join("spool"), self.spool, consumers, &origin, &clock)?);
+        let (bell, pulse) = (Arc::new(Bell::default()), Arc::new(Pulse::default()));
+        let gate = Gate::new(keys, PriceTable::builtin());
+        let disabled = self.environment.is_on("LLM_AUDIT_DISABLED");
+        let recorder = Arc::new(Recorder::new(
+            gate,
+            Arc::clone(&spool),
+            Arc::clone(&clock),
+            Arc::clone(&bell),
+            Some(service),
+            self.spans,
+        ));
+        let start = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "recording": if disabled { "off" } else { "on" } });
+        recorder.system(SystemEvent::Start, &start).map_err(|fault| BuildError::Start(io::Error::other(fault.to_string())))?;
+        recorder.set_enabled(!disabled);
+        let sender = match self.sender_config(&data_dir)? {
+            Some(config) => Some(Sender::start(config, Arc::clone(&spool), Arc::clone(&pulse), clock).map_err(BuildError::Start)?),
+            None => None,
+        };
+        let lines = match self.lines {
+            Lines::Off => None,
+            Lines::Written(echo) => {
+                Some(JsonLines::start(&data_dir, Arc::clone(&spool), Arc::clone(&pulse), echo).map_err(BuildError::Start)?)
+            }
+        };
+        let flusher = Flusher::start(Arc::clone(&recorder), bell, pulse, self.cadence).map_err(BuildError::Start)?;
+        Ok(Auditor::new(recorder, Running { flusher, sender, lines }))
+    }
+
+    fn chosen_data_dir(&self) -> PathBuf {
+        let from_environment = || self.environment.get("LLM_AUDIT_DATA_DIR").map(PathBuf::from);
+        self.data_dir.clone().or_else(from_environment).unwrap_or_else(|| PathBuf::from("llm-audit-data"))
+    }
+
+    fn read_keyring(&self, data_dir: &Path, clock: &Clock) -> Result<Keyring, BuildError> {
+        let in_data_dir = data_dir.join("keyring.json");
+        let named = match &self.keyring {
+            KeyringChoice::At(path) => Some(path.clone()),
+            KeyringChoice::GenerateInDataDir => return Ok(keyring_file::read_or_generate(&in_data_dir, clock)?),
+            KeyringChoice::Default => self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from),
+        };
+        let path = named.unwrap_or(in_data_dir);
+        if !path.exists() {
+            return Err(BuildError::NoKeyring { path });
+        }
+        Ok(keyring_file::read(&path)?)
+    }
+
+    fn consumers(&self) -> Result<Vec<Consumer>, BuildError> {
+        let mut consumers = Vec::new();
+        if self.lines != Lines::Off {
+            consumers.push(Consumer::Lines);
+        }
+        if self.delivery == Delivery::Otlp {
+            consumers.push(Consumer::Logs);
+            consumers.push(Consumer::Traces);
+        }
+        if consumers.is_empty() { Err(BuildError::NoDestination) } else { Ok(consumers) }
+    }
+
+    fn chosen_service(&self) -> Label {
+        let service = self.service.as_deref().or_else(|| self.environment.get("OTEL_SERVICE_NAME"));
+        Label::clip(service.unwrap_or("unknown_service"))
+    }
+
+    fn chosen_resource(&self) -> Vec<(String, String)> {
+        let mut resource = self.environment.pairs("OTEL_RESOURCE_ATTRIBUTES");
+        resource.retain(|(name, _)| name != "service.name" && !self.resource.iter().any(|(set, _)| set == name));
+        resource.extend(self.resource.iter().cloned());
+        resource
+    }
+
+    fn sender_config(&self, data_dir: &Path) -> Result<Option<SenderConfig>, BuildError> {
+        if self.delivery == Delivery::None {
+            return Ok(None);
+        }
+        let environment = &self.environment;
+        let endpoint = self.endpoint.as_deref();
+        let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"));
+        let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"));
+        let mut headers = environment.pairs("OTEL_EXPORTER_OTLP_HEADERS");
+        headers.retain(|(name, _)| !self.headers.iter().any(|(set, _)| set.eq_ignore_ascii_case(name)));
+        headers.extend(self.headers.iter().cloned());
+        let mut config = SenderConfig::new(endpoint.unwrap_or("http://localhost:4317"), data_dir.join("dead-letter"));
+        config.headers = headers;
+        if let Some(millis) = environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") {
+            let millis = millis.parse().map_err(|_| BuildError::Setting {
+                setting: "OTEL_EXPORTER_OTLP_TIMEOUT",
+                fault: "not a whole number of milliseconds".into(),
+            })?;
+            config.timeout = Duration::from_millis(millis);
+        }
+        Ok(Some(config))
+    }
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,95 @@
+//! The environment: what may be set from outside, read in one place.
+//!
+//! | variable | what |
+//! |---|---|
+//! | `OTEL_SERVICE_NAME` | name of the application (`service.name`) |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | further resource attributes, `key=value,…`, percent-encoded values |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` | where to send |
+//! | `OTEL_EXPORTER_OTLP_HEADERS` | headers of every request, `key=value,…`, percent-encoded values |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | milliseconds that a request may take |
+//! | `LLM_AUDIT_DATA_DIR` | directory of spool, keyring and JSON lines |
+//! | `LLM_AUDIT_KEYRING` | path of the keyring file |
+//! | `LLM_AUDIT_DISABLED` | `true` switches recording off, which is itself recorded |
+//!
+//! What the code sets wins over the environment.
+
+use std::collections::BTreeMap;
+
+/// The variables of a process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The process's own.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place of the application that reads the environment")]
+    pub(crate) fn of_process() -> Self {
+        Self(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+    }
+
+    /// The value of a variable that is set and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a switch is on: `true` in any case.
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// A list of pairs: `key=value,key=value`, values percent-encoded (W3C Baggage, as OpenTelemetry has it). What is no
+    /// pair is left out.
+    pub(crate) fn pairs(&self, name: &str) -> Vec<(String, String)> {
+        let list = self.get(name).unwrap_or_default();
+        let pairs = list.split(',').filter_map(|pair| pair.split_once('='));
+        pairs
+            .map(|(key, value)| (key.trim().to_owned(), percent_decoded(value.trim())))
+            .filter(|(key, _)| !key.is_empty())
+            .collect()
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(decoded) if byte == b'%' => {
+                bytes.push(decoded);
+                rest = &behind[2..];
+            }
+            _ => {
+                bytes.push(byte);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_decoded_and_nonsense_is_left_out() {
+        let environment = Environment::from([("H", "api-key=a%20b,x,=y, k = v%2 ,z=1=2")]);
+        let expected = [("api-key", "a b"), ("k", "v%2"), ("z", "1=2")];
+        let expected: Vec<_> = expected.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        assert_eq!(environment.pairs("H"), expected);
+        assert!(environment.pairs("absent").is_empty());
+    }
+
+    #[test]
+    fn only_true_switches_on_and_empty_means_not_set() {
+        assert!(Environment::from([("S", "TRUE")]).is_on("S"));
+        assert!(!Environment::from([("S", "1")]).is_on("S"));
+        assert_eq!(Environment::from([("S", "")]).get("S"), None);
+    }
+}

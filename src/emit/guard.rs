@@ -1,0 +1,324 @@
+//! The guard: auditing a call without `tracing`, with a say in what happens when the record cannot be written.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::layer::{AuditError, content, failure_of, json, place_guard, take_request, take_response};
+use super::recorder::{RecordFault, Recorder};
+use super::spool::{SpanView, StartToken};
+use crate::clock::Moment;
+use crate::provider::{self, Provider};
+use crate::record::{CapturedCall, Delivery, Ending, Label, RawText, RecordId};
+
+/// What becomes of a call when its record cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// The call goes on, the loss is counted and told by a gap record. What the layer always does.
+    DropAndCount,
+    /// [`Auditor::start`](crate::Auditor::start) fails, so that the call is not made.
+    #[default]
+    FailClosed,
+}
+
+/// When a record counts as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When the kernel has it, which survives a killed process; one fsync for all follows within the sync interval
+    /// (5 ms by default), which survives a power loss. Waits for nothing.
+    #[default]
+    GroupCommit,
+    /// When it is on disk: start and end wait for an fsync.
+    Strict,
+}
+
+/// Why a call was not started, or its end not written. Nothing was sent anywhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// The spool takes no more: it is full, its disk is, or the auditor is shut down.
+    #[error("the audit record cannot be written ({reason}): {fault}")]
+    NotRecorded {
+        /// The class of the fault in one word, as gap records have it.
+        reason: &'static str,
+        /// What happened.
+        fault: String,
+    },
+    /// The record is written, but an fsync failed, so that it may not survive a power loss.
+    #[error("the audit record is written but not on disk: an fsync failed")]
+    NotDurable,
+}
+
+/// What is known of a call before it is made.
+///
+/// ```
+/// use llm_audit::CallStart;
+/// let call = CallStart::new("chat").provider("anthropic").model("claude-sonnet-4-5").user("anna");
+/// ```
+pub struct CallStart {
+    operation: Label,
+    fill: Vec<Box<dyn FnOnce(&mut CapturedCall) + Send>>,
+    on_failure: OnFailure,
+    durability: Durability,
+}
+
+impl CallStart {
+    /// A call of this kind: `chat`, `embeddings`, … (`gen_ai.operation.name`).
+    #[must_use]
+    pub fn new(operation: &str) -> Self {
+        let (on_failure, durability) = (OnFailure::default(), Durability::default());
+        Self { operation: Label::clip(operation), fill: Vec::new(), on_failure, durability }
+    }
+
+    /// Whose model (`gen_ai.provider.name`).
+    #[must_use]
+    pub fn provider(self, provider: &str) -> Self {
+        let provider = Label::clip(provider);
+        self.with(|call| call.provider = Some(provider))
+    }
+
+    /// The model asked for.
+    #[must_use]
+    pub fn model(self, model: &str) -> Self {
+        let model = Label::clip(model);
+        self.with(|call| call.request.model = Some(model))
+    }
+
+    /// The user on whose behalf the call is made.
+    #[must_use]
+    pub fn user(self, user: &str) -> Self {
+        let user = Label::clip(user);
+        self.with(|call| call.actor.user_id = Some(user))
+    }
+
+    /// The tenant, which has hash keys of its own.
+    #[must_use]
+    pub fn tenant(self, tenant: &str) -> Self {
+        let tenant = Label::clip(tenant);
+        self.with(|call| call.actor.tenant = Some(tenant))
+    }
+
+    /// The conversation (chat thread).
+    #[must_use]
+    pub fn conversation(self, conversation: &str) -> Self {
+        let conversation = Label::clip(conversation);
+        self.with(|call| call.actor.conversation = Some(conversation))
+    }
+
+    /// The credential in use; the record holds its keyed hash.
+    #[must_use]
+    pub fn credential(self, credential: &str) -> Self {
+        let credential = RawText::from(credential);
+        self.with(|call| call.credential = Some(credential))
+    }
+
+    /// The answer is asked for as a stream.
+    #[must_use]
+    pub fn streamed(self) -> Self {
+        self.with(|call| call.request.delivery = Delivery::Stream)
+    }
+
+    /// What becomes of the call when its record cannot be written; [`OnFailure::FailClosed`] unless said.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
+    /// When its record counts as written; [`Durability::GroupCommit`] unless said.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    fn with(mut self, fill: impl FnOnce(&mut CapturedCall) + Send + 'static) -> Self {
+        self.fill.push(Box::new(fill));
+        self
+    }
+}
+
+impl fmt::Debug for CallStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallStart").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
+
+/// A call that is going on. Dropping it ends it as `cancelled`, with what is known.
+#[must_use = "dropping the guard ends the call as cancelled"]
+pub struct CallGuard {
+    recorder: Arc<Recorder>,
+    open: Option<Open>,
+    on_failure: OnFailure,
+    durability: Durability,
+}
+
+struct Open {
+    call: CapturedCall,
+    view: SpanView,
+    start: Option<StartToken>,
+    begun: Moment,
+}
+
+impl CallGuard {
+    pub(crate) fn start(recorder: Arc<Recorder>, start: CallStart) -> Result<Self, GuardError> {
+        let mut call = recorder.new_call(start.operation);
+        start.fill.into_iter().for_each(|fill| fill(&mut call));
+        let (trace, view) = place_guard(recorder.clock());
+        call.trace = Some(trace);
+        let view = recorder.view(view);
+        let begun = recorder.clock().moment();
+        let (on_failure, durability) = (start.on_failure, start.durability);
+        let token = match recorder.begin(&call, view) {
+            Ok(token) => Some(token),
+            Err(_) if on_failure == OnFailure::DropAndCount => None,
+            Err(fault) => return Err(refused(&fault)),
+        };
+        let not_durable = |token: &StartToken| !recorder.wait_durable(token.index());
+        if durability == Durability::Strict && token.as_ref().is_some_and(not_durable) {
+            let cancelled = Ending::Cancelled(Label::clip("start_not_durable"));
+            recorder.end_or_count(CapturedCall { ending: cancelled, ..call }, view, token);
+            return Err(GuardError::NotDurable);
+        }
+        let open = Some(Open { call, view, start: token, begun });
+        Ok(Self { recorder, open, on_failure, durability })
+    }
+
+    /// The identity of the call's record, for the answer to carry.
+    #[must_use]
+    pub fn record_id(&self) -> RecordId {
+        self.open().call.record_id
+    }
+
+    /// The messages that are sent: anything that serialises to JSON.
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`].
+    pub fn input<T: Serialize + ?Sized>(&mut self, messages: &T) -> Result<&mut Self, AuditError> {
+        self.call().input = Some(content("the input", messages)?);
+        Ok(self)
+    }
+
+    /// The system prompt.
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`].
+    pub fn system_prompt<T: Serialize + ?Sized>(&mut self, prompt: &T) -> Result<&mut Self, AuditError> {
+        self.call().system_prompt = Some(content("the system prompt", prompt)?);
+        Ok(self)
+    }
+
+    /// The tool definitions that are sent.
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`].
+    pub fn tools<T: Serialize + ?Sized>(&mut self, tools: &T) -> Result<&mut Self, AuditError> {
+        self.call().tools = Some(content("the tools", tools)?);
+        Ok(self)
+    }
+
+    /// The request as the provider's API takes it.
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`], [`AuditError::Response`] where it is no request of the provider.
+    pub fn request<T: Serialize + ?Sized>(&mut self, provider: Provider, request: &T) -> Result<&mut Self, AuditError> {
+        let facts = provider::read_request(provider, json("the request", request)?.as_bytes())?;
+        take_request(self.call(), provider, facts);
+        Ok(self)
+    }
+
+    /// The answer as the provider's API gave it; see
+    /// [`AuditSpanExt::audit_response`](crate::AuditSpanExt::audit_response).
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`], [`AuditError::Response`].
+    pub fn response<T: Serialize + ?Sized>(&mut self, provider: Provider, response: &T) -> Result<&mut Self, AuditError> {
+        self.call().ending = Ending::Answered;
+        let facts = provider::read_response(provider, json("the response", response)?.as_bytes())?;
+        take_response(self.call(), provider, facts);
+        Ok(self)
+    }
+
+    /// Ends the call: `success`, or what the answer said it was.
+    ///
+    /// # Errors
+    /// [`GuardError::NotRecorded`] where the record could not be written (it is counted and told by a gap record
+    /// then), [`GuardError::NotDurable`] with [`Durability::Strict`]. Neither with [`OnFailure::DropAndCount`].
+    pub fn finish(mut self) -> Result<RecordId, GuardError> {
+        if matches!(self.call().ending, Ending::Unseen) {
+            self.call().ending = Ending::Answered;
+        }
+        self.end()
+    }
+
+    /// Ends the call as failed: `error_type` of low cardinality, and the error's text, which leaves with secrets and
+    /// captured content masked.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn fail(mut self, error_type: &str, message: &dyn fmt::Display) -> Result<RecordId, GuardError> {
+        self.call().ending = Ending::Failed(failure_of(error_type, message));
+        self.end()
+    }
+
+    /// Ends the call as stopped by a filter or rule.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn block(mut self, reason: &str) -> Result<RecordId, GuardError> {
+        self.call().ending = Ending::Blocked(Label::clip(reason));
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<RecordId, GuardError> {
+        let Some(mut open) = self.open.take() else {
+            return Err(GuardError::NotRecorded { reason: "ended", fault: "the call has ended".into() });
+        };
+        let id = open.call.record_id;
+        open.call.duration_ns = Some(self.recorder.clock().moment().nanos_since(open.begun));
+        let written = match self.recorder.end(open.call, open.view, open.start) {
+            Ok(index) => index,
+            Err(fault) => {
+                let lost = self.recorder.lost(&fault);
+                return if self.on_failure == OnFailure::DropAndCount { Ok(id) } else { Err(lost) };
+            }
+        };
+        if self.durability == Durability::Strict && !self.recorder.wait_durable(written) {
+            return Err(GuardError::NotDurable);
+        }
+        Ok(id)
+    }
+
+    fn open(&self) -> &Open {
+        self.open.as_ref().expect("a guard holds its call until it is ended, which takes the guard")
+    }
+
+    fn call(&mut self) -> &mut CapturedCall {
+        &mut self.open.as_mut().expect("a guard holds its call until it is ended, which takes the guard").call
+    }
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        if let Some(open) = &mut self.open {
+            let seen = !matches!(open.call.ending, Ending::Unseen);
+            if !seen {
+                open.call.ending = Ending::Cancelled(Label::clip("guard_dropped"));
+            }
+            // Nobody is there to take the error; what could not be written is counted.
+            let _ = self.end();
+        }
+    }
+}
+
+impl fmt::Debug for CallGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallGuard").field("record_id", &self.open.as_ref().map(|open| open.call.record_id)).finish_non_exhaustive()
+    }
+}
+
+/// The call was not made, so nothing is lost and nothing counted.
+fn refused(fault: &RecordFault) -> GuardError {
+    GuardError::NotRecorded { reason: fault.reason(), fault: fault.to_string() }
+}
