@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::finals::Finals;
 use super::frame::{self, Origin, SpanView};
 use super::recovery::{self, Remains};
 use crate::journal::{
@@ -71,6 +72,7 @@ struct State {
     next_seq: u64,
     /// Open starts: the index that a start was given, and where it stands now that it may have been copied forward.
     starts: BTreeMap<u64, u64>,
+    finals: Finals,
     losses: HashMap<&'static str, u64>,
     /// Whether room for a gap record is reserved.
     gap_room: bool,
@@ -131,7 +133,8 @@ impl Lane {
         let (journal, recovered) = Journal::open(path, options, &meta, nonce)?;
         let remains = Remains::read(&journal, &recovered)?;
         let lane = Self::new(path, journal, stream, remains.next_seq)?;
-        lane.totals.finals.store(remains.finals, Ordering::Relaxed);
+        lane.totals.finals.store(remains.finals.len() as u64, Ordering::Relaxed);
+        remains.finals.iter().for_each(|index| lane.state().finals.insert(*index));
         let (time, new_id) = now;
         remains.finish(&lane, keys, time, new_id)?;
         lane.sync()?;
@@ -150,6 +153,7 @@ impl Lane {
         let state = State {
             next_seq,
             starts: BTreeMap::new(),
+            finals: Finals::default(),
             losses: HashMap::new(),
             gap_room: false,
         };
@@ -222,6 +226,17 @@ impl Lane {
                 position.saved.store(reached, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Final records that somebody has not got yet.
+    pub(crate) fn depth(&self, consumers: &[Consumer]) -> u64 {
+        let reached = consumers.iter().map(|consumer| self.position(*consumer)).min().unwrap_or_default();
+        self.state().finals.count_from(reached.0)
+    }
+
+    /// Starts without an end.
+    pub(crate) fn open_starts(&self) -> u64 {
+        self.state().starts.len() as u64
     }
 
     /// Whether nothing is begun and every consumer has everything.
@@ -379,6 +394,7 @@ impl Lane {
         self.journal
             .save_cursor(SEQUENCE_CURSOR, FrameIndex(next_seq))?;
         self.journal.release(FrameIndex(bound));
+        self.state().finals.forget_below(bound);
         Ok(())
     }
 
@@ -414,7 +430,8 @@ impl Lane {
             log.as_bytes(),
         );
         let appended = self.journal.append(frame::FINAL, payload, room);
-        if appended.is_ok() {
+        if let Ok(index) = appended {
+            state.finals.insert(index.0);
             state.next_seq += 1;
             self.totals.finals.fetch_add(1, Ordering::Relaxed);
         }

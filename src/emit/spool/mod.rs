@@ -4,6 +4,7 @@
 //! process writes its own lane, and takes over the lanes of processes that are gone. A lane is read by its consumers,
 //! each with a cursor of its own: what all of them have is released.
 
+mod finals;
 mod frame;
 mod lane;
 mod recovery;
@@ -123,11 +124,9 @@ impl Spool {
             .retain(|lane| !(lane.is_drained(&self.consumers) && lane.remove().is_ok()));
     }
 
-    /// Whether every record of every lane is where it should go.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.lanes()
-            .iter()
-            .all(|lane| lane.is_drained(&self.consumers))
+    /// Records that somebody has not got yet.
+    pub(crate) fn depth(&self) -> u64 {
+        self.lanes().iter().map(|lane| lane.depth(&self.consumers)).sum()
     }
 
     /// Removes this process's lane too, when nothing in it is needed. Called last.

@@ -15,8 +15,8 @@ use crate::semconv;
 pub(super) struct Remains {
     /// The number of the next record.
     pub(super) next_seq: u64,
-    /// Final records that are there.
-    pub(super) finals: u64,
+    /// Indices of the final records that are there.
+    pub(super) finals: Vec<u64>,
     /// Starts without an end.
     open: HashMap<[u8; 16], OpenStart>,
     /// Frames that are known to be missing.
@@ -70,7 +70,7 @@ impl Remains {
                         };
                         remains.open.insert(frame.record_id, start);
                     } else if found.kind == FINAL {
-                        remains.finals += 1;
+                        remains.finals.push(found.index.0);
                         remains.next_seq = remains.next_seq.max(frame.seq.map_or(0, |seq| seq + 1));
                         remains.open.remove(&frame.record_id);
                     }
