@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::pricing::{PriceContext, PriceTable, Priced};
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
-    Actor, AuditRecord, Body, Call, CapturedCall, Change, Content, ContentHashes, Cost, CostSource, Ending, Envelope,
-    Failure, HashField, HashForm, JsonText, KeyedHash, Label, Message, Outcome, RawText, Response, Sanitization, Status,
-    TextError, Usage, UsageSource,
+    Actor, AuditRecord, Body, Call, CapturedCall, Change, Content, ContentHashes, Cost, CostSource,
+    Ending, Envelope, Failure, HashField, HashForm, JsonText, KeyedHash, Label, Message, Outcome,
+    RawText, Response, Sanitization, Status, TextError, Usage, UsageSource,
 };
 use crate::sanitize;
 use crate::semconv;
@@ -49,8 +49,13 @@ impl Gate {
     /// A gate with these keys and prices.
     #[must_use]
     pub fn new(keys: Arc<Keyring>, prices: PriceTable) -> Self {
-        let price_table = Label::clip(&prices.digest());
-        Self { keys, prices, price_table, hashers: Mutex::default() }
+        let price_table = prices.digest().clone();
+        Self {
+            keys,
+            prices,
+            price_table,
+            hashers: Mutex::default(),
+        }
     }
 
     /// The keys.
@@ -79,10 +84,15 @@ impl Gate {
             hashes: ContentHashes::default(),
             usage: Usage::default(),
             usage_source: UsageSource::None,
-            cost: Cost::Unknown { reason: Label::clip("no_usage") },
+            cost: Cost::Unknown {
+                reason: Label::clip("no_usage"),
+            },
             sanitization: Sanitization::skipped(),
         };
-        AuditRecord { envelope, body: Body::Call(Box::new(body)) }
+        AuditRecord {
+            envelope,
+            body: Body::Call(Box::new(body)),
+        }
     }
 
     /// The record of a call. The raw text is wiped when this returns.
@@ -90,7 +100,11 @@ impl Gate {
     pub fn refine(&self, call: CapturedCall) -> AuditRecord {
         let envelope = self.envelope(&call);
         let hasher = self.hasher(call.actor.tenant.as_ref());
-        let hash = |field, content: &Option<Content>| content.as_ref().map(|content| hash(&hasher, field, content));
+        let hash = |field, content: &Option<Content>| {
+            content
+                .as_ref()
+                .map(|content| hash(&hasher, field, content))
+        };
         let hashes = ContentHashes {
             system_prompt: hash(HashField::SystemPrompt, &call.system_prompt),
             input: hash(HashField::Input, &call.input),
@@ -98,13 +112,21 @@ impl Gate {
             tools: hash(HashField::Tools, &call.tools),
         };
         let inference = semconv::dialect::is_inference(call.operation.as_str());
-        let usage = if inference { call.response.usage } else { Usage::default() };
+        let usage = if inference {
+            call.response.usage
+        } else {
+            Usage::default()
+        };
         let body = Call {
             action: action(&call),
             outcome: Self::outcome(&call),
             cost: self.cost(&call),
             usage,
-            usage_source: if usage.is_empty() { UsageSource::None } else { UsageSource::Provider },
+            usage_source: if usage.is_empty() {
+                UsageSource::None
+            } else {
+                UsageSource::Provider
+            },
             operation: call.operation,
             provider: call.provider,
             server_address: call.server_address,
@@ -121,7 +143,10 @@ impl Gate {
             hashes,
             sanitization: Sanitization::skipped(),
         };
-        AuditRecord { envelope, body: Body::Call(Box::new(body)) }
+        AuditRecord {
+            envelope,
+            body: Body::Call(Box::new(body)),
+        }
     }
 
     /// The record of a change, its values masked. A value that is too long even so is replaced by a note that says how
@@ -130,7 +155,8 @@ impl Gate {
     pub fn refine_change(&self, mut envelope: Envelope, change: CapturedChange) -> AuditRecord {
         self.identify(&mut envelope.actor, None);
         let hasher = self.hasher(envelope.actor.tenant.as_ref());
-        let key_hash = |key: RawText| hasher.hash(HashField::Credential, HashForm::Raw1, key.as_bytes());
+        let key_hash =
+            |key: RawText| hasher.hash(HashField::Credential, HashForm::Raw1, key.as_bytes());
         let body = Change {
             action: change.action,
             table_name: change.table_name,
@@ -139,7 +165,10 @@ impl Gate {
             updated_values: change.updated_values.map(|value| masked(value)),
             changed_by_api_key: change.api_key.map(key_hash),
         };
-        AuditRecord { envelope, body: Body::Change(body) }
+        AuditRecord {
+            envelope,
+            body: Body::Change(body),
+        }
     }
 
     /// A record about an access or the trail itself, its actor identified.
@@ -164,13 +193,22 @@ impl Gate {
         }
         let hasher = self.hasher(actor.tenant.as_ref());
         let hash = |field, bytes: &[u8]| hasher.hash(field, HashForm::Raw1, bytes);
-        actor.user_hash = actor.user_id.as_ref().map(|user| hash(HashField::User, user.as_str().as_bytes()));
-        actor.credential_hash = credential.map(|credential| hash(HashField::Credential, credential.as_bytes()));
+        actor.user_hash = actor
+            .user_id
+            .as_ref()
+            .map(|user| hash(HashField::User, user.as_str().as_bytes()));
+        actor.credential_hash =
+            credential.map(|credential| hash(HashField::Credential, credential.as_bytes()));
     }
 
     fn outcome(call: &CapturedCall) -> Outcome {
         match &call.ending {
-            Ending::Answered => Outcome { status: Status::Success, reason: None, error_type: None, error_message: None },
+            Ending::Answered => Outcome {
+                status: Status::Success,
+                reason: None,
+                error_type: None,
+                error_message: None,
+            },
             Ending::Blocked(reason) => Outcome::because(Status::Blocked, reason.as_str()),
             Ending::Cancelled(reason) => Outcome::because(Status::Cancelled, reason.as_str()),
             Ending::Failed(failure) => Self::failed(call, failure),
@@ -179,7 +217,10 @@ impl Gate {
     }
 
     fn failed(call: &CapturedCall, failure: &Failure) -> Outcome {
-        let message = failure.message.as_ref().map(|message| Message::clip(&masked_message(call, message)));
+        let message = failure
+            .message
+            .as_ref()
+            .map(|message| Message::clip(&masked_message(call, message)));
         Outcome {
             status: Status::Error,
             reason: None,
@@ -190,19 +231,35 @@ impl Gate {
 
     fn cost(&self, call: &CapturedCall) -> Cost {
         if !semconv::dialect::is_inference(call.operation.as_str()) {
-            return Cost::Unknown { reason: Label::clip("not_an_inference") };
+            return Cost::Unknown {
+                reason: Label::clip("not_an_inference"),
+            };
         }
         let model = call.response.model.as_ref().or(call.request.model.as_ref());
         let (Some(provider), Some(model)) = (&call.provider, model) else {
-            return Cost::Unknown { reason: Label::clip("unknown_model") };
+            return Cost::Unknown {
+                reason: Label::clip("unknown_model"),
+            };
         };
         let tier = call.response.service_tier.as_ref().map(Label::as_str);
-        let context = PriceContext { service_tier: tier, ..PriceContext::default() };
-        match self.prices.price(provider.as_str(), model.as_str(), &call.response.usage, &context) {
-            Priced::Known { exact, .. } => {
-                Cost::Known { exact, source: CostSource::Local, price_table: Some(self.price_table.clone()) }
-            }
-            Priced::Unknown { reason } => Cost::Unknown { reason: Label::clip(reason.as_str()) },
+        let context = PriceContext {
+            service_tier: tier,
+            ..PriceContext::default()
+        };
+        match self.prices.price(
+            provider.as_str(),
+            model.as_str(),
+            &call.response.usage,
+            &context,
+        ) {
+            Priced::Known { exact, .. } => Cost::Known {
+                exact,
+                source: CostSource::Local,
+                price_table: Some(self.price_table.clone()),
+            },
+            Priced::Unknown { reason } => Cost::Unknown {
+                reason: Label::clip(reason.as_str()),
+            },
         }
     }
 
@@ -218,9 +275,18 @@ impl Gate {
 }
 
 fn masked_message(call: &CapturedCall, message: &RawText) -> String {
-    let contents = [&call.system_prompt, &call.input, &call.response.output, &call.tools];
-    let captured: Vec<&[u8]> =
-        contents.into_iter().flatten().map(|content| content.raw().as_bytes()).chain(call.credential.as_ref().map(RawText::as_bytes)).collect();
+    let contents = [
+        &call.system_prompt,
+        &call.input,
+        &call.response.output,
+        &call.tools,
+    ];
+    let captured: Vec<&[u8]> = contents
+        .into_iter()
+        .flatten()
+        .map(|content| content.raw().as_bytes())
+        .chain(call.credential.as_ref().map(RawText::as_bytes))
+        .collect();
     let text = message.to_text();
     sanitize::mask_secrets_in_text(&sanitize::mask_repeated_content(&text, &captured)).into_owned()
 }
@@ -247,7 +313,8 @@ fn hash(hasher: &ContentHasher, field: HashField, content: &Content) -> KeyedHas
 
 fn action(call: &CapturedCall) -> Label {
     let provider = call.provider.as_ref().map(Label::as_str);
-    let known = || Label::clip(&crate::provider::action(provider, call.operation.as_str(), call.request.delivery));
+    let known =
+        || crate::provider::action(provider, call.operation.as_str(), call.request.delivery);
     call.action.clone().unwrap_or_else(known)
 }
 

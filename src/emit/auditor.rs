@@ -59,7 +59,12 @@ pub(crate) struct Running {
 
 impl Auditor {
     pub(crate) fn new(recorder: Arc<Recorder>, running: Running) -> Self {
-        Self { inner: Arc::new(Inner { recorder, running: Mutex::new(Some(running)) }) }
+        Self {
+            inner: Arc::new(Inner {
+                recorder,
+                running: Mutex::new(Some(running)),
+            }),
+        }
     }
 
     /// Settings for an auditor in production: it needs a keyring, and sends to an OpenTelemetry Collector.
@@ -105,7 +110,12 @@ impl Auditor {
     /// A change of something administered: what was done (`created`, `updated`, `deleted`, `rotated`, `blocked`, …) to
     /// which object of which kind.
     pub fn change(&self, action: &str, table_name: &str, object_id: &str) -> ChangeRecord {
-        ChangeRecord::new(Arc::clone(&self.inner.recorder), action, table_name, object_id)
+        ChangeRecord::new(
+            Arc::clone(&self.inner.recorder),
+            action,
+            table_name,
+            object_id,
+        )
     }
 
     /// An access: what was tried (`login`, `logout`, `read`, `export`, …), and how it ended.
@@ -119,7 +129,9 @@ impl Auditor {
     /// [`GuardError::NotRecorded`] where the switch could not be recorded; it is switched all the same.
     pub fn set_enabled(&self, enabled: bool) -> Result<(), GuardError> {
         let recorder = &self.inner.recorder;
-        recorder.switch(enabled).map_err(|fault| recorder.lost(&fault))
+        recorder
+            .switch(enabled)
+            .map_err(|fault| recorder.lost(&fault))
     }
 
     /// What this auditor has recorded, delivered and lost.
@@ -133,7 +145,11 @@ impl Auditor {
     /// # Errors
     /// [`GuardError::NotDurable`] where an fsync failed.
     pub fn flush(&self) -> Result<(), GuardError> {
-        self.inner.recorder.wait_all_durable().then_some(()).ok_or(GuardError::NotDurable)
+        self.inner
+            .recorder
+            .wait_all_durable()
+            .then_some(())
+            .ok_or(GuardError::NotDurable)
     }
 
     /// Ends the auditor: records its stop, makes everything durable, and delivers until all is done or the deadline has
@@ -148,8 +164,14 @@ impl Auditor {
     pub async fn shutdown_async(&self, deadline: Duration) -> Drained {
         let inner = Arc::clone(&self.inner);
         let (done, drained) = tokio::sync::oneshot::channel();
-        let work = move || drop(done.send(inner.shut_down(deadline)));
-        match std::thread::Builder::new().name("llm-audit-stop".into()).spawn(work) {
+        // Where the task is gone, nobody wants to know.
+        let work = move || {
+            let _ = done.send(inner.shut_down(deadline));
+        };
+        match std::thread::Builder::new()
+            .name("llm-audit-stop".into())
+            .spawn(work)
+        {
             Ok(_) => drained.await.unwrap_or(Drained::Remaining(0)),
             Err(_) => self.inner.shut_down(deadline),
         }
@@ -158,7 +180,9 @@ impl Auditor {
 
 impl fmt::Debug for Auditor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auditor").field("health", &self.health()).finish()
+        f.debug_struct("Auditor")
+            .field("health", &self.health())
+            .finish()
     }
 }
 
@@ -179,7 +203,12 @@ impl Inner {
     }
 
     fn shut_down(&self, deadline: Duration) -> Drained {
-        let Some(mut running) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        let Some(mut running) = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        else {
             return Drained::Complete;
         };
         let recorder = &self.recorder;

@@ -117,7 +117,10 @@ impl AuditorBuilder {
             delivery: Delivery::Otlp,
             lines: Lines::Off,
             spool: JournalOptions::default(),
-            cadence: Cadence { sync: Duration::from_millis(5), heartbeat: Duration::from_secs(60) },
+            cadence: Cadence {
+                sync: Duration::from_millis(5),
+                heartbeat: Duration::from_secs(60),
+            },
             spans: Spans::Auto,
         }
     }
@@ -221,12 +224,21 @@ impl AuditorBuilder {
     pub fn build(self) -> Result<Auditor, BuildError> {
         let clock = Arc::new(Clock::system());
         let data_dir = self.chosen_data_dir();
-        make_private(&data_dir).map_err(|source| BuildError::DataDir { path: data_dir.clone(), source })?;
+        make_private(&data_dir).map_err(|source| BuildError::DataDir {
+            path: data_dir.clone(),
+            source,
+        })?;
         let keys = Arc::new(self.read_keyring(&data_dir, &clock)?);
         let consumers = self.consumers()?;
         let service = self.chosen_service();
         let origin = Origin::new(Some(&service), &self.chosen_resource());
-        let spool = Arc::new(Spool::open(&data_dir.join("spool"), self.spool, consumers, &origin, &clock)?);
+        let spool = Arc::new(Spool::open(
+            &data_dir.join("spool"),
+            self.spool,
+            consumers,
+            &origin,
+            &clock,
+        )?);
         let (bell, pulse) = (Arc::new(Bell::default()), Arc::new(Pulse::default()));
         let gate = Gate::new(keys, PriceTable::builtin());
         let disabled = self.environment.is_on("LLM_AUDIT_DISABLED");
@@ -239,32 +251,55 @@ impl AuditorBuilder {
             self.spans,
         ));
         let start = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "recording": if disabled { "off" } else { "on" } });
-        recorder.system(SystemEvent::Start, &start).map_err(|fault| BuildError::Start(io::Error::other(fault.to_string())))?;
+        recorder
+            .system(SystemEvent::Start, &start)
+            .map_err(|fault| BuildError::Start(io::Error::other(fault.to_string())))?;
         recorder.set_enabled(!disabled);
         let sender = match self.sender_config(&data_dir)? {
-            Some(config) => Some(Sender::start(config, Arc::clone(&spool), Arc::clone(&pulse), clock).map_err(BuildError::Start)?),
+            Some(config) => Some(
+                Sender::start(config, Arc::clone(&spool), Arc::clone(&pulse), clock)
+                    .map_err(BuildError::Start)?,
+            ),
             None => None,
         };
         let lines = match self.lines {
             Lines::Off => None,
-            Lines::Written(echo) => {
-                Some(JsonLines::start(&data_dir, Arc::clone(&spool), Arc::clone(&pulse), echo).map_err(BuildError::Start)?)
-            }
+            Lines::Written(echo) => Some(
+                JsonLines::start(&data_dir, Arc::clone(&spool), Arc::clone(&pulse), echo)
+                    .map_err(BuildError::Start)?,
+            ),
         };
-        let flusher = Flusher::start(Arc::clone(&recorder), bell, pulse, self.cadence).map_err(BuildError::Start)?;
-        Ok(Auditor::new(recorder, Running { flusher, sender, lines }))
+        let flusher = Flusher::start(Arc::clone(&recorder), bell, pulse, self.cadence)
+            .map_err(BuildError::Start)?;
+        Ok(Auditor::new(
+            recorder,
+            Running {
+                flusher,
+                sender,
+                lines,
+            },
+        ))
     }
 
     fn chosen_data_dir(&self) -> PathBuf {
-        let from_environment = || self.environment.get("LLM_AUDIT_DATA_DIR").map(PathBuf::from);
-        self.data_dir.clone().or_else(from_environment).unwrap_or_else(|| PathBuf::from("llm-audit-data"))
+        let from_environment = || {
+            self.environment
+                .get("LLM_AUDIT_DATA_DIR")
+                .map(PathBuf::from)
+        };
+        self.data_dir
+            .clone()
+            .or_else(from_environment)
+            .unwrap_or_else(|| PathBuf::from("llm-audit-data"))
     }
 
     fn read_keyring(&self, data_dir: &Path, clock: &Clock) -> Result<Keyring, BuildError> {
         let in_data_dir = data_dir.join("keyring.json");
         let named = match &self.keyring {
             KeyringChoice::At(path) => Some(path.clone()),
-            KeyringChoice::GenerateInDataDir => return Ok(keyring_file::read_or_generate(&in_data_dir, clock)?),
+            KeyringChoice::GenerateInDataDir => {
+                return Ok(keyring_file::read_or_generate(&in_data_dir, clock)?);
+            }
             KeyringChoice::Default => self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from),
         };
         let path = named.unwrap_or(in_data_dir);
@@ -283,17 +318,26 @@ impl AuditorBuilder {
             consumers.push(Consumer::Logs);
             consumers.push(Consumer::Traces);
         }
-        if consumers.is_empty() { Err(BuildError::NoDestination) } else { Ok(consumers) }
+        if consumers.is_empty() {
+            Err(BuildError::NoDestination)
+        } else {
+            Ok(consumers)
+        }
     }
 
     fn chosen_service(&self) -> Label {
-        let service = self.service.as_deref().or_else(|| self.environment.get("OTEL_SERVICE_NAME"));
+        let service = self
+            .service
+            .as_deref()
+            .or_else(|| self.environment.get("OTEL_SERVICE_NAME"));
         Label::clip(service.unwrap_or("unknown_service"))
     }
 
     fn chosen_resource(&self) -> Vec<(String, String)> {
         let mut resource = self.environment.pairs("OTEL_RESOURCE_ATTRIBUTES");
-        resource.retain(|(name, _)| name != "service.name" && !self.resource.iter().any(|(set, _)| set == name));
+        resource.retain(|(name, _)| {
+            name != "service.name" && !self.resource.iter().any(|(set, _)| set == name)
+        });
         resource.extend(self.resource.iter().cloned());
         resource
     }
@@ -307,9 +351,17 @@ impl AuditorBuilder {
         let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"));
         let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"));
         let mut headers = environment.pairs("OTEL_EXPORTER_OTLP_HEADERS");
-        headers.retain(|(name, _)| !self.headers.iter().any(|(set, _)| set.eq_ignore_ascii_case(name)));
+        headers.retain(|(name, _)| {
+            !self
+                .headers
+                .iter()
+                .any(|(set, _)| set.eq_ignore_ascii_case(name))
+        });
         headers.extend(self.headers.iter().cloned());
-        let mut config = SenderConfig::new(endpoint.unwrap_or("http://localhost:4317"), data_dir.join("dead-letter"));
+        let mut config = SenderConfig::new(
+            endpoint.unwrap_or("http://localhost:4317"),
+            data_dir.join("dead-letter"),
+        );
         config.headers = headers;
         if let Some(millis) = environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") {
             let millis = millis.parse().map_err(|_| BuildError::Setting {

@@ -23,7 +23,12 @@ pub struct ChangeRecord {
 }
 
 impl ChangeRecord {
-    pub(crate) fn new(recorder: Arc<Recorder>, action: &str, table_name: &str, object_id: &str) -> Self {
+    pub(crate) fn new(
+        recorder: Arc<Recorder>,
+        action: &str,
+        table_name: &str,
+        object_id: &str,
+    ) -> Self {
         let envelope = recorder.envelope();
         let change = CapturedChange {
             action: Label::clip(action),
@@ -33,7 +38,11 @@ impl ChangeRecord {
             updated_values: None,
             api_key: None,
         };
-        Self { recorder, envelope, change }
+        Self {
+            recorder,
+            envelope,
+            change,
+        }
     }
 
     /// Who made the change.
@@ -85,13 +94,17 @@ impl ChangeRecord {
     pub fn record(self) -> Result<RecordId, GuardError> {
         let id = self.envelope.record_id;
         let written = self.recorder.change(self.envelope, self.change);
-        written.map(|_| id).map_err(|fault| self.recorder.lost(&fault))
+        written
+            .map(|_| id)
+            .map_err(|fault| self.recorder.lost(&fault))
     }
 }
 
 impl fmt::Debug for ChangeRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChangeRecord").field("record_id", &self.envelope.record_id).finish_non_exhaustive()
+        f.debug_struct("ChangeRecord")
+            .field("record_id", &self.envelope.record_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,8 +119,16 @@ pub struct AccessRecord {
 impl AccessRecord {
     pub(crate) fn new(recorder: Arc<Recorder>, operation: &str, outcome: AccessOutcome) -> Self {
         let envelope = recorder.envelope();
-        let access = Access { operation: Label::clip(operation), resource: None, outcome };
-        Self { recorder, envelope, access }
+        let access = Access {
+            operation: Label::clip(operation),
+            resource: None,
+            outcome,
+        };
+        Self {
+            recorder,
+            envelope,
+            access,
+        }
     }
 
     /// Who tried.
@@ -140,14 +161,20 @@ impl AccessRecord {
     /// [`GuardError::NotRecorded`]; the loss is counted and told by a gap record.
     pub fn record(self) -> Result<RecordId, GuardError> {
         let id = self.envelope.record_id;
-        let written = self.recorder.other(self.envelope, Body::Access(self.access));
-        written.map(|_| id).map_err(|fault| self.recorder.lost(&fault))
+        let written = self
+            .recorder
+            .other(self.envelope, Body::Access(self.access));
+        written
+            .map(|_| id)
+            .map_err(|fault| self.recorder.lost(&fault))
     }
 }
 
 impl fmt::Debug for AccessRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessRecord").field("record_id", &self.envelope.record_id).finish_non_exhaustive()
+        f.debug_struct("AccessRecord")
+            .field("record_id", &self.envelope.record_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -21,19 +21,32 @@ pub(crate) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The process's own.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place of the application that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place of the application that reads the environment"
+    )]
     pub(crate) fn of_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+        )
     }
 
     /// The value of a variable that is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// Whether a switch is on: `true` in any case.
     pub(crate) fn is_on(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.get(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     /// A list of pairs: `key=value,key=value`, values percent-encoded (W3C Baggage, as OpenTelemetry has it). What is no
@@ -50,7 +63,12 @@ impl Environment {
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Self(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        )
     }
 }
 
@@ -58,7 +76,9 @@ fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
-        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = behind
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(decoded) if byte == b'%' => {
                 bytes.push(decoded);
@@ -81,7 +101,10 @@ mod tests {
     fn pairs_are_decoded_and_nonsense_is_left_out() {
         let environment = Environment::from([("H", "api-key=a%20b,x,=y, k = v%2 ,z=1=2")]);
         let expected = [("api-key", "a b"), ("k", "v%2"), ("z", "1=2")];
-        let expected: Vec<_> = expected.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
         assert_eq!(environment.pairs("H"), expected);
         assert!(environment.pairs("absent").is_empty());
     }

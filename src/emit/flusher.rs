@@ -74,7 +74,10 @@ impl Bell {
     /// Sleeps until somebody calls with `awake` true, or the time is over.
     fn sleep(&self, at_most: Duration, awake: impl Fn(&Self) -> bool) {
         let guard = self.sleeping.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.called.wait_timeout_while(guard, at_most, |()| !awake(self)));
+        drop(
+            self.called
+                .wait_timeout_while(guard, at_most, |()| !awake(self)),
+        );
     }
 }
 
@@ -105,8 +108,13 @@ impl Flusher {
             heartbeat: start,
         };
         let run = move || round.run();
-        let thread = std::thread::Builder::new().name("llm-audit-flush".into()).spawn(run)?;
-        Ok(Self { bell, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("llm-audit-flush".into())
+            .spawn(run)?;
+        Ok(Self {
+            bell,
+            thread: Some(thread),
+        })
     }
 
     /// Makes durable what is there and ends the thread.
@@ -177,7 +185,9 @@ impl Round {
         if failed {
             self.bell.failed_syncs.fetch_add(1, Ordering::Relaxed);
             // Failing syncs write frames again: not at every interval.
-            self.bell.sleep(PAUSE_AFTER_FAILURE, |bell| bell.stop.load(Ordering::Acquire));
+            self.bell.sleep(PAUSE_AFTER_FAILURE, |bell| {
+                bell.stop.load(Ordering::Acquire)
+            });
             self.bell.dirty.store(true, Ordering::Release);
         }
         self.bell.synced.beat();
@@ -196,7 +206,9 @@ impl Round {
         }
         if self.heartbeat.due(now, self.cadence.heartbeat) {
             // A sign of life that cannot be written is missed by whoever looks for it, which is what it is for.
-            let _ = self.recorder.system(SystemEvent::Heartbeat, &serde_json::json!({}));
+            let _ = self
+                .recorder
+                .system(SystemEvent::Heartbeat, &serde_json::json!({}));
         }
     }
 

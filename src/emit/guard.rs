@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::layer::{AuditError, content, failure_of, json, place_guard, take_request, take_response};
+use super::layer::{
+    AuditError, content, failure_of, json, place_guard, take_request, take_response,
+};
 use super::recorder::{RecordFault, Recorder};
 use super::spool::{SpanView, StartToken};
 use crate::clock::Moment;
@@ -68,7 +70,12 @@ impl CallStart {
     #[must_use]
     pub fn new(operation: &str) -> Self {
         let (on_failure, durability) = (OnFailure::default(), Durability::default());
-        Self { operation: Label::clip(operation), fill: Vec::new(), on_failure, durability }
+        Self {
+            operation: Label::clip(operation),
+            fill: Vec::new(),
+            on_failure,
+            durability,
+        }
     }
 
     /// Whose model (`gen_ai.provider.name`).
@@ -141,7 +148,9 @@ impl CallStart {
 
 impl fmt::Debug for CallStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallStart").field("operation", &self.operation).finish_non_exhaustive()
+        f.debug_struct("CallStart")
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,11 +187,28 @@ impl CallGuard {
         let not_durable = |token: &StartToken| !recorder.wait_durable(token.index());
         if durability == Durability::Strict && token.as_ref().is_some_and(not_durable) {
             let cancelled = Ending::Cancelled(Label::clip("start_not_durable"));
-            recorder.end_or_count(CapturedCall { ending: cancelled, ..call }, view, token);
+            recorder.end_or_count(
+                CapturedCall {
+                    ending: cancelled,
+                    ..call
+                },
+                view,
+                token,
+            );
             return Err(GuardError::NotDurable);
         }
-        let open = Some(Open { call, view, start: token, begun });
-        Ok(Self { recorder, open, on_failure, durability })
+        let open = Some(Open {
+            call,
+            view,
+            start: token,
+            begun,
+        });
+        Ok(Self {
+            recorder,
+            open,
+            on_failure,
+            durability,
+        })
     }
 
     /// The identity of the call's record, for the answer to carry.
@@ -204,7 +230,10 @@ impl CallGuard {
     ///
     /// # Errors
     /// [`AuditError::NotJson`].
-    pub fn system_prompt<T: Serialize + ?Sized>(&mut self, prompt: &T) -> Result<&mut Self, AuditError> {
+    pub fn system_prompt<T: Serialize + ?Sized>(
+        &mut self,
+        prompt: &T,
+    ) -> Result<&mut Self, AuditError> {
         self.call().system_prompt = Some(content("the system prompt", prompt)?);
         Ok(self)
     }
@@ -222,7 +251,11 @@ impl CallGuard {
     ///
     /// # Errors
     /// [`AuditError::NotJson`], [`AuditError::Response`] where it is no request of the provider.
-    pub fn request<T: Serialize + ?Sized>(&mut self, provider: Provider, request: &T) -> Result<&mut Self, AuditError> {
+    pub fn request<T: Serialize + ?Sized>(
+        &mut self,
+        provider: Provider,
+        request: &T,
+    ) -> Result<&mut Self, AuditError> {
         let facts = provider::read_request(provider, json("the request", request)?.as_bytes())?;
         take_request(self.call(), provider, facts);
         Ok(self)
@@ -233,7 +266,11 @@ impl CallGuard {
     ///
     /// # Errors
     /// [`AuditError::NotJson`], [`AuditError::Response`].
-    pub fn response<T: Serialize + ?Sized>(&mut self, provider: Provider, response: &T) -> Result<&mut Self, AuditError> {
+    pub fn response<T: Serialize + ?Sized>(
+        &mut self,
+        provider: Provider,
+        response: &T,
+    ) -> Result<&mut Self, AuditError> {
         self.call().ending = Ending::Answered;
         let facts = provider::read_response(provider, json("the response", response)?.as_bytes())?;
         take_response(self.call(), provider, facts);
@@ -257,7 +294,11 @@ impl CallGuard {
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
-    pub fn fail(mut self, error_type: &str, message: &dyn fmt::Display) -> Result<RecordId, GuardError> {
+    pub fn fail(
+        mut self,
+        error_type: &str,
+        message: &dyn fmt::Display,
+    ) -> Result<RecordId, GuardError> {
         self.call().ending = Ending::Failed(failure_of(error_type, message));
         self.end()
     }
@@ -273,7 +314,10 @@ impl CallGuard {
 
     fn end(&mut self) -> Result<RecordId, GuardError> {
         let Some(mut open) = self.open.take() else {
-            return Err(GuardError::NotRecorded { reason: "ended", fault: "the call has ended".into() });
+            return Err(GuardError::NotRecorded {
+                reason: "ended",
+                fault: "the call has ended".into(),
+            });
         };
         let id = open.call.record_id;
         open.call.duration_ns = Some(self.recorder.clock().moment().nanos_since(open.begun));
@@ -281,7 +325,11 @@ impl CallGuard {
             Ok(index) => index,
             Err(fault) => {
                 let lost = self.recorder.lost(&fault);
-                return if self.on_failure == OnFailure::DropAndCount { Ok(id) } else { Err(lost) };
+                return if self.on_failure == OnFailure::DropAndCount {
+                    Ok(id)
+                } else {
+                    Err(lost)
+                };
             }
         };
         if self.durability == Durability::Strict && !self.recorder.wait_durable(written) {
@@ -291,11 +339,17 @@ impl CallGuard {
     }
 
     fn open(&self) -> &Open {
-        self.open.as_ref().expect("a guard holds its call until it is ended, which takes the guard")
+        self.open
+            .as_ref()
+            .expect("a guard holds its call until it is ended, which takes the guard")
     }
 
     fn call(&mut self) -> &mut CapturedCall {
-        &mut self.open.as_mut().expect("a guard holds its call until it is ended, which takes the guard").call
+        &mut self
+            .open
+            .as_mut()
+            .expect("a guard holds its call until it is ended, which takes the guard")
+            .call
     }
 }
 
@@ -314,11 +368,19 @@ impl Drop for CallGuard {
 
 impl fmt::Debug for CallGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallGuard").field("record_id", &self.open.as_ref().map(|open| open.call.record_id)).finish_non_exhaustive()
+        f.debug_struct("CallGuard")
+            .field(
+                "record_id",
+                &self.open.as_ref().map(|open| open.call.record_id),
+            )
+            .finish_non_exhaustive()
     }
 }
 
 /// The call was not made, so nothing is lost and nothing counted.
 fn refused(fault: &RecordFault) -> GuardError {
-    GuardError::NotRecorded { reason: fault.reason(), fault: fault.to_string() }
+    GuardError::NotRecorded {
+        reason: fault.reason(),
+        fault: fault.to_string(),
+    }
 }

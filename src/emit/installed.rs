@@ -44,7 +44,9 @@ pub enum NotInstalled {
 /// Sends a canary span through the subscriber of this thread and looks whether the layer meets it.
 pub(super) fn verify() -> Result<(), NotInstalled> {
     if STATIC_MAX_LEVEL < Level::INFO {
-        return Err(NotInstalled::CompiledOut { level: STATIC_MAX_LEVEL });
+        return Err(NotInstalled::CompiledOut {
+            level: STATIC_MAX_LEVEL,
+        });
     }
     if !dispatcher::get_default(|dispatch| dispatch.is::<AuditLayer>()) {
         return Err(NotInstalled::NoLayer);
@@ -57,7 +59,9 @@ pub(super) fn verify() -> Result<(), NotInstalled> {
         met.then(|| layer.callsites_with_content())
     });
     match met.flatten() {
-        None => Err(NotInstalled::Filtered { level: LevelFilter::current() }),
+        None => Err(NotInstalled::Filtered {
+            level: LevelFilter::current(),
+        }),
         Some(0) => Ok(()),
         Some(callsites) => Err(NotInstalled::ContentInFields { callsites }),
     }

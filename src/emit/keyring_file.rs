@@ -45,13 +45,22 @@ pub enum KeyringFileError {
 /// # Errors
 /// See [`KeyringFileError`].
 pub fn read(path: &Path) -> Result<Keyring, KeyringFileError> {
-    let failed = |source| KeyringFileError::Io { path: path.to_owned(), source };
+    let failed = |source| KeyringFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeyringFileError::Exposed { path: path.to_owned(), mode });
+        return Err(KeyringFileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
-    text.parse().map_err(|fault| KeyringFileError::Invalid { path: path.to_owned(), fault })
+    text.parse().map_err(|fault| KeyringFileError::Invalid {
+        path: path.to_owned(),
+        fault,
+    })
 }
 
 /// Reads a keyring file, which is made with new keys if it does not exist.
@@ -63,7 +72,11 @@ pub fn read_or_generate(path: &Path, clock: &Clock) -> Result<Keyring, KeyringFi
     match create(path, &keyring) {
         Ok(()) => Ok(keyring),
         // Another process may have made it this very moment: its keys count.
-        Err(KeyringFileError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => read(path),
+        Err(KeyringFileError::Io { source, .. })
+            if source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            read(path)
+        }
         Err(error) => Err(error),
     }
 }
@@ -73,7 +86,10 @@ pub fn read_or_generate(path: &Path, clock: &Clock) -> Result<Keyring, KeyringFi
 /// # Errors
 /// See [`KeyringFileError`].
 pub fn create(path: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
-    let failed = |source| KeyringFileError::Io { path: path.to_owned(), source };
+    let failed = |source| KeyringFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     if path.exists() {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
@@ -84,7 +100,12 @@ pub fn create(path: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
 }
 
 fn write(path: &Path, keyring: &Keyring) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(keyring.to_file_text().as_bytes())
 }
 
@@ -99,8 +120,15 @@ mod tests {
         let made = read_or_generate(&path, &Clock::system()).unwrap();
         let read = read_or_generate(&path, &Clock::system()).unwrap();
         assert_eq!(made.to_file_text(), read.to_file_text());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing else is left"
+        );
     }
 
     #[test]

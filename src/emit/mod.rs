@@ -9,13 +9,15 @@ mod guard;
 mod health;
 mod installed;
 mod json_lines;
-pub(crate) mod keyring_file;
+pub mod keyring_file;
 mod layer;
 mod pulse;
 mod recorder;
 mod sender;
 mod spool;
-mod stream;
+pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use self::auditor::Auditor;
 pub use self::builder::{AuditorBuilder, BuildError};
@@ -23,7 +25,6 @@ pub use self::change::{AccessRecord, ChangeRecord};
 pub use self::guard::{CallGuard, CallStart, Durability, GuardError, OnFailure};
 pub use self::health::{Drained, Health};
 pub use self::installed::NotInstalled;
-pub use self::keyring_file::KeyringFileError;
 pub use self::layer::{AuditError, AuditLayer, AuditSpanExt};
 pub use self::recorder::Spans;
-pub use self::stream::{AuditStreamExt, AuditedStream, DecodedEvents, RawBytes, Tap};
+pub use self::stream::AuditStreamExt;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::flusher::Bell;
 use super::guard::GuardError;
 use super::health::Health;
-use super::spool::{Lane, Spool, SpanView, StartToken, system_record};
+use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
 use crate::record::{
@@ -60,7 +60,16 @@ impl Recorder {
         spans: Spans,
     ) -> Self {
         let (closed, enabled) = (AtomicBool::new(false), AtomicBool::new(true));
-        Self { gate, spool, clock, bell, service, spans, closed, enabled }
+        Self {
+            gate,
+            spool,
+            clock,
+            bell,
+            service,
+            spans,
+            closed,
+            enabled,
+        }
     }
 
     /// Time, identifiers and dice.
@@ -105,7 +114,11 @@ impl Recorder {
     }
 
     /// Records that a call began.
-    pub(crate) fn begin(&self, call: &CapturedCall, view: SpanView) -> Result<StartToken, RecordFault> {
+    pub(crate) fn begin(
+        &self,
+        call: &CapturedCall,
+        view: SpanView,
+    ) -> Result<StartToken, RecordFault> {
         self.open()?;
         let token = self.lane().start(&self.gate.start(call), view)?;
         self.bell.ring();
@@ -123,7 +136,12 @@ impl Recorder {
     }
 
     /// As [`end`](Self::end), but what cannot be written is counted, and told by a gap record.
-    pub(crate) fn end_or_count(&self, call: CapturedCall, view: SpanView, start: Option<StartToken>) {
+    pub(crate) fn end_or_count(
+        &self,
+        call: CapturedCall,
+        view: SpanView,
+        start: Option<StartToken>,
+    ) {
         if let Err(fault) = self.end(call, view, start) {
             self.lane().count_loss(fault.reason());
         }
@@ -132,12 +150,23 @@ impl Recorder {
     /// Counts a record that could not be written, and says so to whoever asked for it.
     pub(crate) fn lost(&self, fault: &RecordFault) -> GuardError {
         self.lane().count_loss(fault.reason());
-        GuardError::NotRecorded { reason: fault.reason(), fault: fault.to_string() }
+        GuardError::NotRecorded {
+            reason: fault.reason(),
+            fault: fault.to_string(),
+        }
     }
 
     /// Records a change.
-    pub(crate) fn change(&self, envelope: Envelope, change: CapturedChange) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.gate.refine_change(envelope, change), SpanView::None, None)
+    pub(crate) fn change(
+        &self,
+        envelope: Envelope,
+        change: CapturedChange,
+    ) -> Result<FrameIndex, RecordFault> {
+        self.finish(
+            self.gate.refine_change(envelope, change),
+            SpanView::None,
+            None,
+        )
     }
 
     /// Records an access, or something about the trail itself.
@@ -179,7 +208,8 @@ impl Recorder {
     pub(crate) fn tell_losses(&self) {
         let now = self.clock.now();
         let new_id = || -> RecordId { self.clock.record_id(now) };
-        self.lane().tell_losses(self.gate.keys(), now, self.service.as_ref(), new_id);
+        self.lane()
+            .tell_losses(self.gate.keys(), now, self.service.as_ref(), new_id);
         for lane in self.spool.lanes() {
             if lane.stream() != self.lane().stream() {
                 lane.tell_losses(self.gate.keys(), now, None, new_id);
@@ -249,7 +279,11 @@ impl Recorder {
     }
 
     fn open(&self) -> Result<(), RecordFault> {
-        if self.closed.load(Ordering::Acquire) { Err(RecordFault::Closed) } else { Ok(()) }
+        if self.closed.load(Ordering::Acquire) {
+            Err(RecordFault::Closed)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -73,11 +73,20 @@ impl<S, K> AuditedStream<S, K> {
         // On a span that is not audited there is no record to put anything on.
         let _ = call.update(|call| call.request.delivery = Delivery::Stream);
         let reader = Some(StreamReader::new(provider));
-        Self { inner: Box::pin(inner), tap, call: call.clone(), provider, reader, delivering: false }
+        Self {
+            inner: Box::pin(inner),
+            tap,
+            call: call.clone(),
+            provider,
+            reader,
+            delivering: false,
+        }
     }
 
     fn end(&mut self, end: StreamEnd) {
-        let Some(reader) = self.reader.take() else { return };
+        let Some(reader) = self.reader.take() else {
+            return;
+        };
         let dropped = matches!(end, StreamEnd::Dropped) && !reader.is_complete();
         let cut = matches!(end, StreamEnd::Finished) && !reader.is_complete();
         let facts = reader.finish(end);
@@ -87,14 +96,22 @@ impl<S, K> AuditedStream<S, K> {
             if matches!(call.ending, Ending::Answered) && dropped {
                 call.ending = Ending::Cancelled(Label::clip("stream_dropped"));
             } else if matches!(call.ending, Ending::Answered) && cut {
-                call.ending = Ending::Failed(failure_of("stream_cut", &"the stream ended before its last event"));
+                call.ending = Ending::Failed(failure_of(
+                    "stream_cut",
+                    &"the stream ended before its last event",
+                ));
             }
         });
         self.call.note_end();
     }
 
     fn note_first_output(&mut self) {
-        if !self.delivering && self.reader.as_ref().is_some_and(|reader| reader.progress() != Progress::Awaiting) {
+        if !self.delivering
+            && self
+                .reader
+                .as_ref()
+                .is_some_and(|reader| reader.progress() != Progress::Awaiting)
+        {
             self.delivering = true;
             self.call.note_first_output();
         }
@@ -146,6 +163,8 @@ impl<S, K> Drop for AuditedStream<S, K> {
 
 impl<S, K> fmt::Debug for AuditedStream<S, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuditedStream").field("provider", &self.provider).finish_non_exhaustive()
+        f.debug_struct("AuditedStream")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
     }
 }

@@ -79,7 +79,10 @@ pub enum Meaning {
 /// What the field of this name says about a call, if anything.
 #[must_use]
 pub fn meaning(name: &str) -> Option<Meaning> {
-    NAMES.iter().find(|(known, _)| *known == name).map(|(_, meaning)| *meaning)
+    NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, meaning)| *meaning)
 }
 
 /// The name of a provider as the conventions write it today; names that they do not know stay as they are.
@@ -135,23 +138,50 @@ const NAMES: &[(&str, Meaning)] = &[
     ("gen_ai.response.finish_reasons", Meaning::FinishReasons),
     ("gen_ai.response.id", Meaning::ResponseId),
     ("gen_ai.response.model", Meaning::ResponseModel),
-    ("gen_ai.response.time_to_first_chunk", Meaning::TimeToFirstChunk),
+    (
+        "gen_ai.response.time_to_first_chunk",
+        Meaning::TimeToFirstChunk,
+    ),
     ("gen_ai.system", Meaning::Provider),
     ("gen_ai.system_instructions", Meaning::SystemPrompt),
     ("gen_ai.tool.definitions", Meaning::Tools),
     ("gen_ai.usage.audio.input_tokens", Meaning::AudioInputTokens),
-    ("gen_ai.usage.audio.output_tokens", Meaning::AudioOutputTokens),
-    ("gen_ai.usage.cache_creation.input_tokens", Meaning::CacheWriteInputTokens),
-    ("gen_ai.usage.cache_creation_input_tokens", Meaning::CacheWriteInputTokens),
-    ("gen_ai.usage.cache_read.input_tokens", Meaning::CacheReadInputTokens),
-    ("gen_ai.usage.cache_read_input_tokens", Meaning::CacheReadInputTokens),
-    ("gen_ai.usage.cache_write.input_tokens", Meaning::CacheWriteInputTokens),
+    (
+        "gen_ai.usage.audio.output_tokens",
+        Meaning::AudioOutputTokens,
+    ),
+    (
+        "gen_ai.usage.cache_creation.input_tokens",
+        Meaning::CacheWriteInputTokens,
+    ),
+    (
+        "gen_ai.usage.cache_creation_input_tokens",
+        Meaning::CacheWriteInputTokens,
+    ),
+    (
+        "gen_ai.usage.cache_read.input_tokens",
+        Meaning::CacheReadInputTokens,
+    ),
+    (
+        "gen_ai.usage.cache_read_input_tokens",
+        Meaning::CacheReadInputTokens,
+    ),
+    (
+        "gen_ai.usage.cache_write.input_tokens",
+        Meaning::CacheWriteInputTokens,
+    ),
     ("gen_ai.usage.completion_tokens", Meaning::OutputTokens),
     ("gen_ai.usage.input_tokens", Meaning::InputTokens),
     ("gen_ai.usage.output_tokens", Meaning::OutputTokens),
     ("gen_ai.usage.prompt_tokens", Meaning::InputTokens),
-    ("gen_ai.usage.reasoning.output_tokens", Meaning::ReasoningOutputTokens),
-    ("gen_ai.usage.reasoning_tokens", Meaning::ReasoningOutputTokens),
+    (
+        "gen_ai.usage.reasoning.output_tokens",
+        Meaning::ReasoningOutputTokens,
+    ),
+    (
+        "gen_ai.usage.reasoning_tokens",
+        Meaning::ReasoningOutputTokens,
+    ),
     ("gen_ai.user.id", Meaning::User),
     ("llm_audit.action", Meaning::Action),
     ("llm_audit.service_tier", Meaning::ServiceTier),
@@ -172,7 +202,10 @@ mod tests {
     #[test]
     fn names_of_every_generation_mean_the_same() {
         assert_eq!(meaning("gen_ai.system"), meaning("gen_ai.provider.name"));
-        assert_eq!(meaning("gen_ai.usage.prompt_tokens"), Some(Meaning::InputTokens));
+        assert_eq!(
+            meaning("gen_ai.usage.prompt_tokens"),
+            Some(Meaning::InputTokens)
+        );
         assert_eq!(
             meaning("gen_ai.usage.cache_creation.input_tokens"),
             meaning("gen_ai.usage.cache_write.input_tokens")

@@ -28,13 +28,21 @@ pub(super) struct Begun {
 
 /// Calls by the number of their span. Held apart from the registry's own storage, which would cost an allocation a
 /// span and could not be reached from a span's handle.
-#[derive(Default)]
 pub(super) struct Calls {
     shards: [Shard; SHARDS],
     open: AtomicUsize,
 }
 
 type Shard = Mutex<HashMap<u64, Box<OpenCall>, BuildHasherDefault<SpanHasher>>>;
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Shard::default()),
+            open: AtomicUsize::new(0),
+        }
+    }
+}
 
 impl Calls {
     pub(super) fn insert(&self, span: u64, call: OpenCall) {
@@ -64,9 +72,15 @@ impl Calls {
         self.open.load(Ordering::Relaxed) == 0
     }
 
-    fn shard(&self, span: u64) -> MutexGuard<'_, HashMap<u64, Box<OpenCall>, BuildHasherDefault<SpanHasher>>> {
-        let index = usize::try_from(span % SHARDS as u64).expect("a remainder of a small number is small");
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    fn shard(
+        &self,
+        span: u64,
+    ) -> MutexGuard<'_, HashMap<u64, Box<OpenCall>, BuildHasherDefault<SpanHasher>>> {
+        let index =
+            usize::try_from(span % SHARDS as u64).expect("a remainder of a small number is small");
+        self.shards[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

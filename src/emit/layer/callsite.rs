@@ -32,10 +32,20 @@ impl Callsite {
         if !metadata.is_span() {
             return None;
         }
-        let meanings: Vec<_> = metadata.fields().iter().map(|field| dialect::meaning(field.name())).collect();
+        let meanings: Vec<_> = metadata
+            .fields()
+            .iter()
+            .map(|field| dialect::meaning(field.name()))
+            .collect();
         let is_call = meanings.contains(&Some(Meaning::Operation));
-        let never_enters = NEVER_ENTERED.iter().any(|target| metadata.target().starts_with(target));
-        let begins = if never_enters { Begins::AtFirstRecord } else { Begins::AtFirstEnter };
+        let never_enters = NEVER_ENTERED
+            .iter()
+            .any(|target| metadata.target().starts_with(target));
+        let begins = if never_enters {
+            Begins::AtFirstRecord
+        } else {
+            Begins::AtFirstEnter
+        };
         is_call.then_some(Self { meanings, begins })
     }
 
@@ -49,8 +59,16 @@ impl Callsite {
 
     /// Whether content travels in the fields of this call site, where every other layer sees it.
     pub(super) fn carries_content(&self) -> bool {
-        let content = [Meaning::Input, Meaning::Output, Meaning::SystemPrompt, Meaning::Tools];
-        self.meanings.iter().flatten().any(|meaning| content.contains(meaning))
+        let content = [
+            Meaning::Input,
+            Meaning::Output,
+            Meaning::SystemPrompt,
+            Meaning::Tools,
+        ];
+        self.meanings
+            .iter()
+            .flatten()
+            .any(|meaning| content.contains(meaning))
     }
 }
 
@@ -61,7 +79,12 @@ pub(super) struct Callsites(RwLock<HashMap<Identifier, Option<Arc<Callsite>>>>);
 impl Callsites {
     /// The classification of a span's call site, made when it is met first.
     pub(super) fn of(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Callsite>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&metadata.callsite()).cloned();
+        let known = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&metadata.callsite())
+            .cloned();
         known.unwrap_or_else(|| self.meet(metadata))
     }
 
@@ -69,13 +92,20 @@ impl Callsites {
     pub(super) fn meet(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Callsite>> {
         let classified = Callsite::classify(metadata).map(Arc::new);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(metadata.callsite()).or_insert(classified).clone()
+        known
+            .entry(metadata.callsite())
+            .or_insert(classified)
+            .clone()
     }
 
     /// How many audited call sites carry content in their fields.
     pub(super) fn with_content(&self) -> usize {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.values().flatten().filter(|callsite| callsite.carries_content()).count()
+        known
+            .values()
+            .flatten()
+            .filter(|callsite| callsite.carries_content())
+            .count()
     }
 }
 

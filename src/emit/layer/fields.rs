@@ -5,9 +5,7 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 
 use super::callsite::Callsite;
-use crate::record::{
-    CapturedCall, Content, Delivery, Ending, Failure, Label, RawText,
-};
+use crate::record::{CapturedCall, Content, Delivery, Ending, Failure, Label, RawText};
 use crate::semconv::dialect::{self, Meaning};
 
 /// Fields that were visited, copied out before any lock is taken: a `Debug` of somebody else may do anything, open
@@ -29,7 +27,10 @@ pub(super) struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     pub(super) fn new(callsite: &'a Callsite) -> Self {
-        Self { callsite, fields: Fields::default() }
+        Self {
+            callsite,
+            fields: Fields::default(),
+        }
     }
 
     fn push(&mut self, field: &Field, value: impl FnOnce() -> FieldValue) {
@@ -41,7 +42,9 @@ impl<'a> Collector<'a> {
 
 impl Visit for Collector<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.push(field, || FieldValue::Text(RawText::new(format!("{value:?}").into_bytes())));
+        self.push(field, || {
+            FieldValue::Text(RawText::new(format!("{value:?}").into_bytes()))
+        });
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -97,7 +100,11 @@ fn apply_float(call: &mut CapturedCall, meaning: Meaning, number: f64) {
     match meaning {
         Meaning::RequestTemperature => call.request.temperature = Some(number),
         Meaning::RequestTopP => call.request.top_p = Some(number),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a call, rounded to nanoseconds")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "seconds of a call, rounded to nanoseconds"
+        )]
         Meaning::TimeToFirstChunk if number >= 0.0 => {
             call.time_to_first_chunk_ns = Some((number * 1e9).round() as u64);
         }
@@ -117,7 +124,11 @@ fn apply_int(call: &mut CapturedCall, meaning: Meaning, number: u64) {
         Meaning::ReasoningOutputTokens => &mut usage.reasoning_output_tokens,
         Meaning::RequestMaxTokens => &mut call.request.max_tokens,
         Meaning::RequestStream => {
-            call.request.delivery = if number == 0 { Delivery::Whole } else { Delivery::Stream };
+            call.request.delivery = if number == 0 {
+                Delivery::Whole
+            } else {
+                Delivery::Stream
+            };
             return;
         }
         Meaning::ServerPort => {
@@ -182,7 +193,13 @@ fn apply_text(call: &mut CapturedCall, meaning: Meaning, raw: RawText) {
 }
 
 fn apply_number(call: &mut CapturedCall, meaning: Meaning, number: u64) {
-    let numeric = !matches!(meaning, Meaning::StatusCode | Meaning::RequestTemperature | Meaning::RequestTopP | Meaning::TimeToFirstChunk);
+    let numeric = !matches!(
+        meaning,
+        Meaning::StatusCode
+            | Meaning::RequestTemperature
+            | Meaning::RequestTopP
+            | Meaning::TimeToFirstChunk
+    );
     if numeric {
         apply_int(call, meaning, number);
     }
@@ -204,7 +221,10 @@ fn failed(call: &mut CapturedCall, error_type: Option<Label>, message: Option<Ra
         failure.message = failure.message.take().or(message);
     } else {
         let error_type = error_type.unwrap_or_else(|| Label::clip(OTHER));
-        call.ending = Ending::Failed(Failure { error_type, message });
+        call.ending = Ending::Failed(Failure {
+            error_type,
+            message,
+        });
     }
 }
 
@@ -215,7 +235,10 @@ pub(super) fn failed_by_event(call: &mut CapturedCall, message: RawText) {
 
 fn finish_reasons(text: &str) -> Vec<Label> {
     let list: Option<Vec<String>> = serde_json::from_str(text).ok();
-    list.unwrap_or_else(|| vec![text.to_owned()]).iter().map(|reason| Label::clip(reason)).collect()
+    list.unwrap_or_else(|| vec![text.to_owned()])
+        .iter()
+        .map(|reason| Label::clip(reason))
+        .collect()
 }
 
 /// `error.type` of an error whose class is not known (OpenTelemetry general conventions).

@@ -1,9 +1,11 @@
 //! The `tracing` layer: makes a record of every span that is a call of a model.
 
-mod callsite;
 mod calls;
+mod callsite;
 mod fields;
 mod span_ext;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use std::fmt;
@@ -18,8 +20,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use self::callsite::{Begins, Callsites};
 use self::calls::{Begun, Calls, OpenCall};
+use self::callsite::{Begins, Callsites};
 use self::fields::Collector;
 use super::recorder::Recorder;
 use crate::record::{Label, RawText, TraceContext};
@@ -46,7 +48,12 @@ pub struct AuditLayer {
 
 impl AuditLayer {
     pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
-        Self { recorder, callsites: Callsites::default(), calls: Calls::default(), dispatch: OnceLock::new() }
+        Self {
+            recorder,
+            callsites: Callsites::default(),
+            calls: Calls::default(),
+            dispatch: OnceLock::new(),
+        }
     }
 
     /// How many audited call sites carry content in their fields, where every other layer sees it.
@@ -79,9 +86,14 @@ impl AuditLayer {
             return;
         }
         let scope = context.span(span);
-        let parent = scope.as_ref().and_then(tracing_subscriber::registry::SpanRef::parent).map(|span| span.id());
+        let parent = scope
+            .as_ref()
+            .and_then(tracing_subscriber::registry::SpanRef::parent)
+            .map(|span| span.id());
         let audited = scope.and_then(|span| {
-            span.scope().skip(1).find_map(|ancestor| self.place_of(&ancestor.id()))
+            span.scope()
+                .skip(1)
+                .find_map(|ancestor| self.place_of(&ancestor.id()))
         });
         self.begin_in(span, parent.as_ref(), audited);
     }
@@ -100,20 +112,31 @@ impl AuditLayer {
                 open.call.trace = Some(placed.trace);
                 // Where the start cannot be recorded, the end still may.
                 let start = self.recorder.begin(&open.call, placed.view).ok();
-                open.begun = Some(Begun { moment, view: placed.view, start });
+                open.begun = Some(Begun {
+                    moment,
+                    view: placed.view,
+                    start,
+                });
             }
         });
     }
 
     fn place_of(&self, span: &Id) -> Option<TraceContext> {
-        self.calls.with(span.into_u64(), |open| open.begun.as_ref().and(open.call.trace)).flatten()
+        self.calls
+            .with(span.into_u64(), |open| {
+                open.begun.as_ref().and(open.call.trace)
+            })
+            .flatten()
     }
 
     fn end(&self, mut open: OpenCall) {
         let Some(begun) = open.begun else { return };
-        let end = open.last_exit.unwrap_or_else(|| self.recorder.clock().moment());
+        let end = open
+            .last_exit
+            .unwrap_or_else(|| self.recorder.clock().moment());
         open.call.duration_ns = Some(end.nanos_since(begun.moment));
-        self.recorder.end_or_count(open.call, begun.view, begun.start);
+        self.recorder
+            .end_or_count(open.call, begun.view, begun.start);
     }
 }
 
@@ -139,7 +162,9 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(callsite) = self.callsites.of(attributes.metadata()) else { return };
+        let Some(callsite) = self.callsites.of(attributes.metadata()) else {
+            return;
+        };
         if !self.recorder.is_enabled() {
             return;
         }
@@ -148,17 +173,28 @@ where
         let fields = collector.fields;
         let mut call = self.recorder.new_call(Label::clip(UNNAMED_OPERATION));
         fields.apply(&mut call);
-        let open = OpenCall { call, callsite, begun: None, last_exit: None };
+        let open = OpenCall {
+            call,
+            callsite,
+            begun: None,
+            last_exit: None,
+        };
         self.calls.insert(id.into_u64(), open);
         drop(context);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let Some(callsite) = self.calls.with(id.into_u64(), |open| Arc::clone(&open.callsite)) else { return };
+        let Some(callsite) = self
+            .calls
+            .with(id.into_u64(), |open| Arc::clone(&open.callsite))
+        else {
+            return;
+        };
         let mut collector = Collector::new(&callsite);
         values.record(&mut collector);
         let fields = collector.fields;
-        self.calls.with(id.into_u64(), |open| fields.apply(&mut open.call));
+        self.calls
+            .with(id.into_u64(), |open| fields.apply(&mut open.call));
         if callsite.begins() == Begins::AtFirstRecord {
             self.begin(id, &context);
         }
@@ -172,21 +208,26 @@ where
 
     fn on_exit(&self, id: &Id, _context: Context<'_, S>) {
         let now = || self.recorder.clock().moment();
-        self.calls.with(id.into_u64(), |open| open.last_exit = Some(now()));
+        self.calls
+            .with(id.into_u64(), |open| open.last_exit = Some(now()));
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         if *event.metadata().level() != Level::ERROR || self.calls.is_empty() {
             return;
         }
-        let Some(span) = context.event_span(event).map(|span| span.id()) else { return };
+        let Some(span) = context.event_span(event).map(|span| span.id()) else {
+            return;
+        };
         if !self.is_auditing(&span) {
             return;
         }
         let mut error = ErrorField::default();
         event.record(&mut error);
         if let Some(message) = error.0 {
-            self.calls.with(span.into_u64(), |open| fields::failed_by_event(&mut open.call, message));
+            self.calls.with(span.into_u64(), |open| {
+                fields::failed_by_event(&mut open.call, message)
+            });
         }
     }
 
@@ -221,4 +262,3 @@ impl Visit for ErrorField {
 
 /// The operation of a span that declares one and never says which.
 const UNNAMED_OPERATION: &str = "unknown";
-

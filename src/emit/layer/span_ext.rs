@@ -88,7 +88,11 @@ pub trait AuditSpanExt {
     /// # Errors
     /// [`AuditError::NotAudited`], [`AuditError::NotJson`], [`AuditError::Response`] where it is no request of the
     /// provider.
-    fn audit_request<T: Serialize + ?Sized>(&self, provider: Provider, request: &T) -> Result<&Self, AuditError>;
+    fn audit_request<T: Serialize + ?Sized>(
+        &self,
+        provider: Provider,
+        request: &T,
+    ) -> Result<&Self, AuditError>;
 
     /// The answer as the provider's API gave it: identifier, model, finish reasons, tokens, and the messages received.
     ///
@@ -96,7 +100,11 @@ pub trait AuditSpanExt {
     ///
     /// # Errors
     /// [`AuditError::NotAudited`], [`AuditError::NotJson`], [`AuditError::Response`].
-    fn audit_response<T: Serialize + ?Sized>(&self, provider: Provider, response: &T) -> Result<&Self, AuditError>;
+    fn audit_response<T: Serialize + ?Sized>(
+        &self,
+        provider: Provider,
+        response: &T,
+    ) -> Result<&Self, AuditError>;
 
     /// The messages that were received, where no provider's answer is at hand. The call is `success`.
     ///
@@ -109,7 +117,11 @@ pub trait AuditSpanExt {
     ///
     /// # Errors
     /// [`AuditError::NotAudited`].
-    fn audit_error(&self, error_type: &str, message: &dyn fmt::Display) -> Result<&Self, AuditError>;
+    fn audit_error(
+        &self,
+        error_type: &str,
+        message: &dyn fmt::Display,
+    ) -> Result<&Self, AuditError>;
 
     /// The call was stopped before it was made, or its answer was withheld: by which rule.
     ///
@@ -161,13 +173,21 @@ impl AuditSpanExt for Span {
         self.update(|call| call.tools = Some(content))
     }
 
-    fn audit_request<T: Serialize + ?Sized>(&self, provider: Provider, request: &T) -> Result<&Self, AuditError> {
+    fn audit_request<T: Serialize + ?Sized>(
+        &self,
+        provider: Provider,
+        request: &T,
+    ) -> Result<&Self, AuditError> {
         let json = json("the request", request)?;
         let facts = provider::read_request(provider, json.as_bytes())?;
         self.update(|call| take_request(call, provider, facts))
     }
 
-    fn audit_response<T: Serialize + ?Sized>(&self, provider: Provider, response: &T) -> Result<&Self, AuditError> {
+    fn audit_response<T: Serialize + ?Sized>(
+        &self,
+        provider: Provider,
+        response: &T,
+    ) -> Result<&Self, AuditError> {
         let json = json("the response", response)?;
         match provider::read_response(provider, json.as_bytes()) {
             Ok(facts) => self.update(|call| take_response(call, provider, facts)),
@@ -186,7 +206,11 @@ impl AuditSpanExt for Span {
         })
     }
 
-    fn audit_error(&self, error_type: &str, message: &dyn fmt::Display) -> Result<&Self, AuditError> {
+    fn audit_error(
+        &self,
+        error_type: &str,
+        message: &dyn fmt::Display,
+    ) -> Result<&Self, AuditError> {
         let failure = failure_of(error_type, message);
         self.update(|call| call.ending = Ending::Failed(failure))
     }
@@ -227,7 +251,9 @@ impl SpanCall for Span {
         self.with_subscriber(|(id, dispatch)| {
             if let Some(layer) = dispatch.downcast_ref::<AuditLayer>() {
                 let now = layer.recorder.clock().moment();
-                layer.calls.with(id.into_u64(), |open| open.last_exit = Some(now));
+                layer
+                    .calls
+                    .with(id.into_u64(), |open| open.last_exit = Some(now));
             }
         });
     }
@@ -238,7 +264,10 @@ impl SpanCall for Span {
             if let Some(layer) = dispatch.downcast_ref::<AuditLayer>() {
                 let now = layer.recorder.clock().moment();
                 layer.calls.with(id.into_u64(), |open| {
-                    let waited = open.begun.as_ref().map(|begun| now.nanos_since(begun.moment));
+                    let waited = open
+                        .begun
+                        .as_ref()
+                        .map(|begun| now.nanos_since(begun.moment));
                     open.call.time_to_first_chunk_ns = open.call.time_to_first_chunk_ns.or(waited);
                 });
             }
@@ -261,8 +290,13 @@ impl WithCall for Span {
 }
 
 /// Puts what a request says on the call.
-pub(crate) fn take_request(call: &mut CapturedCall, provider: Provider, facts: provider::RequestFacts) {
-    call.provider.get_or_insert_with(|| Label::clip(provider.as_str()));
+pub(crate) fn take_request(
+    call: &mut CapturedCall,
+    provider: Provider,
+    facts: provider::RequestFacts,
+) {
+    call.provider
+        .get_or_insert_with(|| Label::clip(provider.as_str()));
     call.action = Some(Label::clip(facts.action));
     call.request = facts.request;
     call.system_prompt = facts.system_prompt.or(call.system_prompt.take());
@@ -271,23 +305,39 @@ pub(crate) fn take_request(call: &mut CapturedCall, provider: Provider, facts: p
 }
 
 /// Puts what an answer says on the call.
-pub(crate) fn take_response(call: &mut CapturedCall, provider: Provider, facts: crate::record::ResponseFacts) {
-    call.provider.get_or_insert_with(|| Label::clip(provider.as_str()));
+pub(crate) fn take_response(
+    call: &mut CapturedCall,
+    provider: Provider,
+    facts: crate::record::ResponseFacts,
+) {
+    call.provider
+        .get_or_insert_with(|| Label::clip(provider.as_str()));
     call.take_response(facts);
 }
 
 /// An error, as it is captured.
 pub(crate) fn failure_of(error_type: &str, message: &dyn fmt::Display) -> Failure {
     let message = RawText::new(message.to_string().into_bytes());
-    Failure { error_type: Label::clip(error_type), message: Some(message) }
+    Failure {
+        error_type: Label::clip(error_type),
+        message: Some(message),
+    }
 }
 
-pub(crate) fn content<T: Serialize + ?Sized>(field: &'static str, value: &T) -> Result<Content, AuditError> {
+pub(crate) fn content<T: Serialize + ?Sized>(
+    field: &'static str,
+    value: &T,
+) -> Result<Content, AuditError> {
     Content::canonical(value).ok_or(AuditError::NotJson { field })
 }
 
-pub(crate) fn json<T: Serialize + ?Sized>(field: &'static str, value: &T) -> Result<RawText, AuditError> {
-    serde_json::to_vec(value).map(RawText::new).map_err(|_| AuditError::NotJson { field })
+pub(crate) fn json<T: Serialize + ?Sized>(
+    field: &'static str,
+    value: &T,
+) -> Result<RawText, AuditError> {
+    serde_json::to_vec(value)
+        .map(RawText::new)
+        .map_err(|_| AuditError::NotJson { field })
 }
 
 /// `error.type` of an error whose class nobody named.

@@ -28,24 +28,46 @@ pub(super) fn place(
     audited_parent: Option<TraceContext>,
     clock: &Clock,
 ) -> Placed {
-    let context = |id| dispatch.and_then(|dispatch| tracing_opentelemetry::get_otel_context(id, dispatch));
-    if let Some((trace_id, span_id)) = context(span).and_then(|context| ids(context.span().span_context())) {
-        let around = parent.and_then(context).or_else(|| parent.is_none().then(Context::current));
+    let context =
+        |id| dispatch.and_then(|dispatch| tracing_opentelemetry::get_otel_context(id, dispatch));
+    if let Some((trace_id, span_id)) =
+        context(span).and_then(|context| ids(context.span().span_context()))
+    {
+        let around = parent
+            .and_then(context)
+            .or_else(|| parent.is_none().then(Context::current));
         let parent_span_id = around
             .and_then(|context| ids(context.span().span_context()))
             .filter(|(trace, id)| *trace == trace_id && *id != span_id)
             .map(|(_, id)| id);
         // The application's own pipeline exports this very span: a second one would show the call twice.
-        return Placed { trace: TraceContext { trace_id, span_id, parent_span_id }, view: SpanView::None };
+        return Placed {
+            trace: TraceContext {
+                trace_id,
+                span_id,
+                parent_span_id,
+            },
+            view: SpanView::None,
+        };
     }
     let around = audited_parent
         .map(|parent| (parent.trace_id, parent.span_id))
-        .or_else(|| parent.and_then(context).and_then(|context| ids(context.span().span_context())))
+        .or_else(|| {
+            parent
+                .and_then(context)
+                .and_then(|context| ids(context.span().span_context()))
+        })
         .or_else(|| ids(Context::current().span().span_context()));
-    let (trace_id, parent_span_id) =
-        around.map_or_else(|| (clock.trace_id(), None), |(trace_id, span_id)| (trace_id, Some(span_id)));
+    let (trace_id, parent_span_id) = around.map_or_else(
+        || (clock.trace_id(), None),
+        |(trace_id, span_id)| (trace_id, Some(span_id)),
+    );
     Placed {
-        trace: TraceContext { trace_id, span_id: clock.span_id(), parent_span_id },
+        trace: TraceContext {
+            trace_id,
+            span_id: clock.span_id(),
+            parent_span_id,
+        },
         view: SpanView::Sent(SpanIdentity::Hashed),
     }
 }
@@ -53,9 +75,15 @@ pub(super) fn place(
 /// The place of a call that no span of `tracing` stands for.
 pub(crate) fn place_guard(clock: &Clock) -> (TraceContext, SpanView) {
     let around = ids(Context::current().span().span_context());
-    let (trace_id, parent_span_id) =
-        around.map_or_else(|| (clock.trace_id(), None), |(trace_id, span_id)| (trace_id, Some(span_id)));
-    let trace = TraceContext { trace_id, span_id: clock.span_id(), parent_span_id };
+    let (trace_id, parent_span_id) = around.map_or_else(
+        || (clock.trace_id(), None),
+        |(trace_id, span_id)| (trace_id, Some(span_id)),
+    );
+    let trace = TraceContext {
+        trace_id,
+        span_id: clock.span_id(),
+        parent_span_id,
+    };
     (trace, SpanView::Sent(SpanIdentity::Hashed))
 }
 

@@ -17,7 +17,12 @@ impl Finals {
         if self.blocks.is_empty() {
             self.base = block;
         }
-        let Some(place) = block.checked_sub(self.base).and_then(|place| usize::try_from(place).ok()) else { return };
+        let Some(place) = block
+            .checked_sub(self.base)
+            .and_then(|place| usize::try_from(place).ok())
+        else {
+            return;
+        };
         while self.blocks.len() <= place {
             self.blocks.push_back([0; WORDS]);
         }
@@ -54,7 +59,10 @@ impl Finals {
 
 fn place_in_block(index: u64) -> (usize, u64) {
     let within = index % FRAMES;
-    (usize::try_from(within / 64).expect("a block has few words"), within % 64)
+    (
+        usize::try_from(within / 64).expect("a block has few words"),
+        within % 64,
+    )
 }
 
 const WORDS: usize = 16;

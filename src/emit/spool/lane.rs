@@ -17,8 +17,8 @@ use crate::journal::{
 };
 use crate::record::keyring::Keyring;
 use crate::record::{
-    AuditRecord, Body, Envelope, JsonText, Label, RecordId, StreamId, StreamPosition, System, SystemEvent,
-    Timestamp, canonical,
+    AuditRecord, Body, Envelope, JsonText, Label, RecordId, StreamId, StreamPosition, System,
+    SystemEvent, Timestamp, canonical,
 };
 use crate::semconv::LogForm;
 
@@ -133,8 +133,13 @@ impl Lane {
         let (journal, recovered) = Journal::open(path, options, &meta, nonce)?;
         let remains = Remains::read(&journal, &recovered)?;
         let lane = Self::new(path, journal, stream, remains.next_seq)?;
-        lane.totals.finals.store(remains.finals.len() as u64, Ordering::Relaxed);
-        remains.finals.iter().for_each(|index| lane.state().finals.insert(*index));
+        lane.totals
+            .finals
+            .store(remains.finals.len() as u64, Ordering::Relaxed);
+        remains
+            .finals
+            .iter()
+            .for_each(|index| lane.state().finals.insert(*index));
         let (time, new_id) = now;
         remains.finish(&lane, keys, time, new_id)?;
         lane.sync()?;
@@ -230,7 +235,11 @@ impl Lane {
 
     /// Final records that somebody has not got yet.
     pub(crate) fn depth(&self, consumers: &[Consumer]) -> u64 {
-        let reached = consumers.iter().map(|consumer| self.position(*consumer)).min().unwrap_or_default();
+        let reached = consumers
+            .iter()
+            .map(|consumer| self.position(*consumer))
+            .min()
+            .unwrap_or_default();
         self.state().finals.count_from(reached.0)
     }
 
@@ -327,13 +336,20 @@ impl Lane {
     ) {
         let (losses, mut reserved) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.losses), std::mem::take(&mut state.gap_room))
+            (
+                std::mem::take(&mut state.losses),
+                std::mem::take(&mut state.gap_room),
+            )
         };
         for (reason, count) in losses {
             let detail = serde_json::json!({ "count": count, "reason": reason });
             let mut record = system_record(new_id(), time, SystemEvent::Gap, &detail);
             record.envelope.service = service.cloned();
-            let room = if reserved { Room::Use(GAP_ROOM) } else { Room::Free };
+            let room = if reserved {
+                Room::Use(GAP_ROOM)
+            } else {
+                Room::Free
+            };
             if self.append(&mut record, SpanView::None, keys, room).is_ok() {
                 reserved = false;
             } else {

@@ -110,7 +110,10 @@ impl Spool {
 
     /// Lanes of the root that cannot be read here, and why.
     pub(crate) fn unreadable(&self) -> Vec<(PathBuf, String)> {
-        lock(&self.unreadable).iter().map(|(path, why)| (path.clone(), why.clone())).collect()
+        lock(&self.unreadable)
+            .iter()
+            .map(|(path, why)| (path.clone(), why.clone()))
+            .collect()
     }
 
     /// Saves cursors, releases what everybody has, and removes lanes taken over that are empty. Errors are of no
@@ -126,7 +129,10 @@ impl Spool {
 
     /// Records that somebody has not got yet.
     pub(crate) fn depth(&self) -> u64 {
-        self.lanes().iter().map(|lane| lane.depth(&self.consumers)).sum()
+        self.lanes()
+            .iter()
+            .map(|lane| lane.depth(&self.consumers))
+            .sum()
     }
 
     /// Removes this process's lane too, when nothing in it is needed. Called last.
