@@ -2,6 +2,7 @@
 
 pub mod record;
 
+pub mod pricing;
 pub mod provider;
 
 pub use self::record::RecordId;
