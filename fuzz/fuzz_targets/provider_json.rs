@@ -1,0 +1,17 @@
+//! Any bytes as a body: an answer, a request, a usage object.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use llm_audit::provider::{Provider, UsageFormat, read_request, read_response, read_usage};
+
+fuzz_target!(|bytes: &[u8]| {
+    for provider in [Provider::Anthropic, Provider::OpenAi] {
+        let _ = read_response(provider, bytes);
+        let _ = read_request(provider, bytes);
+    }
+    for format in [UsageFormat::AnthropicMessages, UsageFormat::OpenAiChat] {
+        if let Ok(usage) = read_usage(format, bytes) {
+            assert!(usage.input_tokens.is_none_or(|count| i64::try_from(count).is_ok()));
+        }
+    }
+});
