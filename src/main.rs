@@ -1,1 +1,3 @@
+//! The `llm-audit` command.
+
 fn main() {}

@@ -8,7 +8,7 @@ mod flusher;
 mod guard;
 mod health;
 mod installed;
-mod json_lines;
+pub(crate) mod json_lines;
 pub mod keyring_file;
 mod layer;
 mod pulse;

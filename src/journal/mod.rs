@@ -110,6 +110,7 @@ mod rehome;
 mod room;
 mod scan;
 mod segment;
+mod sync;
 mod writer;
 
 pub use error::{AppendError, CursorError, JournalError, ReadError, SyncError};
@@ -119,6 +120,7 @@ pub use reader::{Damage, Entry, Frame, Reader};
 pub use recovery::Recovered;
 pub use scan::scan_bytes;
 pub use segment::Preallocation;
+pub use sync::sync_file;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,179 @@
+//! Following the spool: from frames that are on disk to lines that are on disk.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Shared;
+use super::day::Day;
+use super::{file, line};
+use crate::emit::spool::{Consumer, FINAL, Frame, Lane, Origin, Spool};
+use crate::journal::{self, Entry, FrameIndex, ReadError, Reader};
+use crate::record::{AuditRecord, Label, Mac, StreamId};
+use crate::semconv;
+
+/// Reads all lanes of a spool, each from where its cursor stands.
+#[derive(Debug)]
+pub(super) struct Follower {
+    dir: PathBuf,
+    spool: Arc<Spool>,
+    places: HashMap<StreamId, Place>,
+}
+
+/// Why a batch did not get to where it should. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinesError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("cannot append to {path}: {source}", path = path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// Where a lane is being read.
+#[derive(Debug)]
+struct Place {
+    reader: Reader,
+    origin: Option<KnownOrigin>,
+}
+
+/// The emitter that a segment's meta names, read once; none where it cannot be read.
+#[derive(Debug)]
+struct KnownOrigin {
+    meta: Arc<[u8]>,
+    service: Option<Option<Label>>,
+}
+
+/// Lines of one day, from frames that follow each other.
+#[derive(Debug, Default)]
+struct Batch {
+    day: Option<Day>,
+    lines: Vec<u8>,
+    records: u64,
+}
+
+impl Follower {
+    pub(super) fn new(dir: &Path, spool: Arc<Spool>) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            spool,
+            places: HashMap::new(),
+        }
+    }
+
+    /// Writes all that is on disk in the spool. Tells whether nothing of it is left.
+    pub(super) fn pass(&mut self, shared: &Shared) -> bool {
+        let lanes = self.spool.lanes();
+        self.places
+            .retain(|stream, _| lanes.iter().any(|lane| lane.stream() == *stream));
+        let mut complete = true;
+        for lane in &lanes {
+            let bound = lane.durable();
+            if let Err(error) = self.follow(lane, bound, shared) {
+                // What was read and not written is read again.
+                self.places.remove(&lane.stream());
+                shared.count_failure(&error);
+            }
+            complete &= lane.position(Consumer::Lines) >= bound;
+        }
+        complete
+    }
+
+    fn follow(
+        &mut self,
+        lane: &Lane,
+        bound: FrameIndex,
+        shared: &Shared,
+    ) -> Result<(), LinesError> {
+        let place = self.places.entry(lane.stream()).or_insert_with(|| Place {
+            reader: lane.journal().reader(lane.position(Consumer::Lines)),
+            origin: None,
+        });
+        let mut batch = Batch::default();
+        let mut reached = place.reader.position();
+        loop {
+            match place.reader.next(bound)? {
+                None => break,
+                Some(Entry::Damage(damage)) => lane.tell_damage(&damage.missing),
+                Some(Entry::Frame(frame)) if frame.kind != FINAL => {}
+                Some(Entry::Frame(frame)) => match read_frame(&frame, &mut place.origin) {
+                    None => {
+                        lane.tell_damage(&(frame.index..FrameIndex(frame.index.0 + 1)));
+                        shared.counters().unreadable += 1;
+                    }
+                    Some((record, mac)) => {
+                        let day = Day::from(record.envelope.time);
+                        if !batch.takes(day) {
+                            batch.commit(&self.dir, lane, reached, shared)?;
+                            if shared.quits() {
+                                // The frame in hand is read again, by whoever follows next.
+                                self.places.remove(&lane.stream());
+                                return Ok(());
+                            }
+                        }
+                        batch.push(day, &record, &mac);
+                    }
+                },
+            }
+            reached = place.reader.position();
+        }
+        batch.commit(&self.dir, lane, place.reader.position(), shared)
+    }
+}
+
+impl Batch {
+    /// Whether a line of this day still goes in. One day only: what one file has, another that fails must not hold back.
+    fn takes(&self, day: Day) -> bool {
+        self.day.is_none_or(|own| own == day) && self.lines.len() < BATCH_BYTES
+    }
+
+    fn push(&mut self, day: Day, record: &AuditRecord, mac: &Mac) {
+        self.day = Some(day);
+        self.records += 1;
+        line::write_line(&mut self.lines, record, mac);
+    }
+
+    /// Makes the lines durable and moves the cursor: every frame below `reached` is where it should be.
+    fn commit(
+        &mut self,
+        dir: &Path,
+        lane: &Lane,
+        reached: FrameIndex,
+        shared: &Shared,
+    ) -> Result<(), LinesError> {
+        if let Some(day) = self.day.take() {
+            file::append(dir, day, &self.lines).map_err(|source| LinesError::Write {
+                path: dir.join(day.file_name()),
+                source,
+            })?;
+            shared.counters().written += self.records;
+            self.lines.clear();
+            self.records = 0;
+        }
+        lane.advance(Consumer::Lines, reached);
+        Ok(())
+    }
+}
+
+/// The record in a final frame; none where this program cannot read it.
+fn read_frame(
+    frame: &journal::Frame<'_>,
+    known: &mut Option<KnownOrigin>,
+) -> Option<(AuditRecord, Mac)> {
+    if known
+        .as_ref()
+        .is_none_or(|known| !Arc::ptr_eq(&known.meta, frame.meta))
+    {
+        *known = Some(KnownOrigin {
+            meta: Arc::clone(frame.meta),
+            service: Origin::from_meta(frame.meta).map(|origin| origin.service),
+        });
+    }
+    let service = known.as_ref()?.service.as_ref()?;
+    let log_record = Frame::read(frame.payload)?.log_record;
+    let decoded = semconv::decode(log_record, service.as_ref()).ok()?;
+    Some((decoded.record, decoded.mac?))
+}
+
+/// Bytes of lines after which a batch is written, so that a long backlog is not held in memory.
+const BATCH_BYTES: usize = 1 << 20;
