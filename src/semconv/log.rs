@@ -124,7 +124,7 @@ fn texts_len(texts: &[Label]) -> usize {
 
 /// One line for people. It names no user, and control characters of names are escaped, so that no value can forge
 /// another line.
-fn write_line(line: &mut String, record: &AuditRecord) {
+pub(crate) fn write_line(line: &mut String, record: &AuditRecord) {
     match &record.body {
         Body::Access(access) => {
             push(line, "access ", &access.operation);
@@ -147,17 +147,17 @@ fn write_line(line: &mut String, record: &AuditRecord) {
         }
     }
     if line.contains(char::is_control) {
-        *line = line
-            .chars()
-            .flat_map(|c| {
-                c.is_control()
-                    .then(|| c.escape_default())
-                    .into_iter()
-                    .flatten()
-                    .chain((!c.is_control()).then_some(c))
-            })
-            .collect();
+        *line = line.chars().flat_map(visible).collect();
     }
+}
+
+fn visible(c: char) -> impl Iterator<Item = char> {
+    let (escaped, plain) = if c.is_control() {
+        (Some(c.escape_default()), None)
+    } else {
+        (None, Some(c))
+    };
+    escaped.into_iter().flatten().chain(plain)
 }
 
 fn write_call_line(line: &mut String, call: &Call) {

@@ -1,16 +1,16 @@
 //! Following the spool: from frames that are on disk to lines that are on disk.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Shared;
 use super::day::Day;
+use super::{Echo, Shared};
 use super::{file, line};
 use crate::emit::spool::{Consumer, FINAL, Frame, Lane, Origin, Spool};
 use crate::journal::{self, Entry, FrameIndex, ReadError, Reader};
-use crate::record::{AuditRecord, Label, Mac, StreamId};
+use crate::record::{AuditRecord, Body, Label, Mac, StreamId};
 use crate::semconv;
 
 /// Reads all lanes of a spool, each from where its cursor stands.
@@ -18,6 +18,7 @@ use crate::semconv;
 pub(super) struct Follower {
     dir: PathBuf,
     spool: Arc<Spool>,
+    echo: Echo,
     places: HashMap<StreamId, Place>,
 }
 
@@ -45,18 +46,21 @@ struct KnownOrigin {
 }
 
 /// Lines of one day, from frames that follow each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Batch {
     day: Option<Day>,
     lines: Vec<u8>,
     records: u64,
+    echo: Echo,
+    echoed: String,
 }
 
 impl Follower {
-    pub(super) fn new(dir: &Path, spool: Arc<Spool>) -> Self {
+    pub(super) fn new(dir: &Path, spool: Arc<Spool>, echo: Echo) -> Self {
         Self {
             dir: dir.to_owned(),
             spool,
+            echo,
             places: HashMap::new(),
         }
     }
@@ -89,7 +93,7 @@ impl Follower {
             reader: lane.journal().reader(lane.position(Consumer::Lines)),
             origin: None,
         });
-        let mut batch = Batch::default();
+        let mut batch = Batch::new(self.echo);
         let mut reached = place.reader.position();
         loop {
             match place.reader.next(bound)? {
@@ -122,6 +126,16 @@ impl Follower {
 }
 
 impl Batch {
+    fn new(echo: Echo) -> Self {
+        Self {
+            day: None,
+            lines: Vec::new(),
+            records: 0,
+            echo,
+            echoed: String::new(),
+        }
+    }
+
     /// Whether a line of this day still goes in. One day only: what one file has, another that fails must not hold back.
     fn takes(&self, day: Day) -> bool {
         self.day.is_none_or(|own| own == day) && self.lines.len() < BATCH_BYTES
@@ -131,6 +145,12 @@ impl Batch {
         self.day = Some(day);
         self.records += 1;
         line::write_line(&mut self.lines, record, mac);
+        if self.echo == Echo::Stderr && !matches!(record.body, Body::System(_)) {
+            let mut line = String::new();
+            semconv::write_line(&mut line, record);
+            self.echoed.push_str(&line);
+            self.echoed.push('\n');
+        }
     }
 
     /// Makes the lines durable and moves the cursor: every frame below `reached` is where it should be.
@@ -149,6 +169,9 @@ impl Batch {
             shared.counters().written += self.records;
             self.lines.clear();
             self.records = 0;
+            // A closed standard error is no reason to stop auditing.
+            let _ = io::stderr().write_all(self.echoed.as_bytes());
+            self.echoed.clear();
         }
         lane.advance(Consumer::Lines, reached);
         Ok(())

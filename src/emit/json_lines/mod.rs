@@ -53,6 +53,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::follower::{Follower, LinesError};
+use super::health::Health;
 use super::pulse::Pulse;
 use super::spool::Spool;
 
@@ -82,6 +83,15 @@ pub(crate) struct LinesCounters {
     pub(crate) last_failure: Option<String>,
 }
 
+/// Whether records are shown to the person at the terminal too, one line each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Echo {
+    /// No.
+    Quiet,
+    /// On standard error, without the records about the trail itself.
+    Stderr,
+}
+
 /// How draining ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Drained {
@@ -94,10 +104,15 @@ pub(crate) enum Drained {
 impl JsonLines {
     /// Starts to write into `dir`, which is made if there is none, whatever of the spool is on disk: at every beat of the
     /// pulse, and once a second without one.
-    pub(crate) fn start(dir: &Path, spool: Arc<Spool>, pulse: Arc<Pulse>) -> io::Result<Self> {
+    pub(crate) fn start(
+        dir: &Path,
+        spool: Arc<Spool>,
+        pulse: Arc<Pulse>,
+        echo: Echo,
+    ) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let shared = Arc::new(Shared::default());
-        let follower = Follower::new(dir, spool);
+        let follower = Follower::new(dir, spool, echo);
         let thread = std::thread::Builder::new()
             .name("llm-audit-lines".to_owned())
             .spawn({
@@ -109,6 +124,16 @@ impl JsonLines {
             pulse,
             thread: Some(thread),
         })
+    }
+
+    /// Adds what the sink knows.
+    pub(crate) fn report(&self, health: &mut Health) {
+        let counters = self.counters();
+        health.lines = counters.written;
+        health.failed_deliveries += counters.failed_attempts;
+        if health.delivery_failure.is_none() {
+            health.delivery_failure = counters.last_failure;
+        }
     }
 
     /// What was done so far.

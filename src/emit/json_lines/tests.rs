@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Clock;
+use crate::emit::json_lines::Echo;
 use crate::emit::spool::{Consumer, Lane, Origin, SpanView, system_record};
 use crate::journal::JournalOptions;
 use crate::record::keyring::Keyring;
@@ -74,7 +75,7 @@ impl Setup {
 
     /// One pass without a thread, and whether it left nothing.
     fn pass(&self, shared: &Shared) -> bool {
-        Follower::new(&self.lines, Arc::clone(&self.spool)).pass(shared)
+        Follower::new(&self.lines, Arc::clone(&self.spool), Echo::Quiet).pass(shared)
     }
 
     fn read(&self) -> Vec<StoredRecord> {

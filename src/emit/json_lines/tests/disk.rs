@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::emit::json_lines::Echo;
 
 /// A tmpfs of its own for a test; None where that takes rights that the test does not have.
 struct SmallDisk(TempDir);
@@ -43,7 +44,7 @@ fn a_full_disk_takes_nothing_by_halves_and_gets_all_when_there_is_room() {
     let dir = disk.0.path();
     let setup = Setup::new();
     let shared = Shared::default();
-    let mut follower = Follower::new(dir, Arc::clone(&setup.spool));
+    let mut follower = Follower::new(dir, Arc::clone(&setup.spool), Echo::Quiet);
     setup.append_heartbeats(1);
     assert!(follower.pass(&shared));
     let file = dir.join("audit_2023-11-14.jsonl");

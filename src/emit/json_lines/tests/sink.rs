@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use proptest::prelude::*;
 
 use super::*;
+use crate::emit::json_lines::Echo;
 use crate::record::testing::any_record;
 use crate::record::{Body, StreamPosition};
 
@@ -38,8 +39,13 @@ proptest! {
 fn the_thread_follows_what_is_durable_and_drains_when_told_to() {
     let setup = Setup::new();
     let pulse = Arc::new(Pulse::default());
-    let sink =
-        JsonLines::start(&setup.lines, Arc::clone(&setup.spool), Arc::clone(&pulse)).unwrap();
+    let sink = JsonLines::start(
+        &setup.lines,
+        Arc::clone(&setup.spool),
+        Arc::clone(&pulse),
+        Echo::Quiet,
+    )
+    .unwrap();
     setup.append_heartbeats(3);
     pulse.beat();
     setup.append_heartbeats(2);
@@ -97,7 +103,7 @@ fn a_line_torn_by_a_crash_is_ended_and_its_record_written_again() {
     fs::write(&path, &whole[..whole.len() * 3 / 4]).unwrap();
     let after_crash = Setup::new();
     after_crash.append_heartbeats(2);
-    let follower = &mut Follower::new(&setup.lines, Arc::clone(&after_crash.spool));
+    let follower = &mut Follower::new(&setup.lines, Arc::clone(&after_crash.spool), Echo::Quiet);
     assert!(follower.pass(&Shared::default()));
     let (records, errors) = read_all(&setup.lines);
     assert_eq!(records.len(), 2, "the first is there twice and read once");
@@ -116,7 +122,7 @@ fn a_failure_is_counted_and_tried_again_and_loses_nothing() {
     let shared = Shared::default();
     let in_the_way = setup.lines.join("audit_2023-11-14.jsonl");
     fs::create_dir(&in_the_way).unwrap();
-    let mut follower = Follower::new(&setup.lines, Arc::clone(&setup.spool));
+    let mut follower = Follower::new(&setup.lines, Arc::clone(&setup.spool), Echo::Quiet);
     assert!(!follower.pass(&shared) && !follower.pass(&shared));
     assert_eq!(setup.own().position(Consumer::Lines), Default::default());
     let counters = shared.counters().clone();
@@ -136,7 +142,8 @@ fn a_deadline_that_passes_leaves_the_rest_in_the_spool() {
     let in_the_way = setup.lines.join("audit_2023-11-14.jsonl");
     fs::create_dir(&in_the_way).unwrap();
     let pulse = Arc::new(Pulse::default());
-    let sink = JsonLines::start(&setup.lines, Arc::clone(&setup.spool), pulse).unwrap();
+    let sink =
+        JsonLines::start(&setup.lines, Arc::clone(&setup.spool), pulse, Echo::Quiet).unwrap();
     assert_eq!(sink.stop(Duration::from_millis(1)), Drained::DeadlinePassed);
     assert_eq!(sink.stop(LONG), Drained::DeadlinePassed);
     assert!(!setup.own().is_drained(&[Consumer::Lines]));
@@ -154,7 +161,7 @@ fn one_day_that_fails_does_not_repeat_another() {
     setup.own().sync().unwrap();
     fs::create_dir(setup.lines.join("audit_2023-11-15.jsonl")).unwrap();
     let shared = Shared::default();
-    let mut follower = Follower::new(&setup.lines, Arc::clone(&setup.spool));
+    let mut follower = Follower::new(&setup.lines, Arc::clone(&setup.spool), Echo::Quiet);
     assert!(!follower.pass(&shared) && !follower.pass(&shared));
     let first = fs::read_to_string(setup.lines.join("audit_2023-11-14.jsonl")).unwrap();
     assert_eq!(first.lines().count(), 1);
@@ -170,7 +177,13 @@ fn many_writers_share_a_file_without_breaking_a_line() {
     }
     let pulse = Arc::new(Pulse::default());
     let start = |setup: &Setup| {
-        JsonLines::start(&one.lines, Arc::clone(&setup.spool), Arc::clone(&pulse)).unwrap()
+        JsonLines::start(
+            &one.lines,
+            Arc::clone(&setup.spool),
+            Arc::clone(&pulse),
+            Echo::Quiet,
+        )
+        .unwrap()
     };
     let sinks = [start(&one), start(&two)];
     for _ in 0..50 {
@@ -190,13 +203,13 @@ fn a_damaged_frame_is_told_once_and_the_rest_is_written() {
     let setup = Setup::new();
     setup.append_heartbeats(3);
     damage_second_frame(&setup);
-    let mut follower = Follower::new(&setup.lines, Arc::clone(&setup.spool));
+    let mut follower = Follower::new(&setup.lines, Arc::clone(&setup.spool), Echo::Quiet);
     assert!(follower.pass(&Shared::default()));
     assert_eq!(setup.read().len(), 2);
     let now = setup.clock.now();
     setup
         .own()
-        .tell_losses(&setup.keys, now, || setup.clock.record_id(now));
+        .tell_losses(&setup.keys, now, None, || setup.clock.record_id(now));
     setup.own().sync().unwrap();
     assert!(follower.pass(&Shared::default()));
     let read = setup.read();
