@@ -15,7 +15,8 @@
 //!
 //! Prices are decimal strings, US dollars per million tokens: `input`, `output`, `cache_read`, `cache_write`,
 //! `cache_write_1h`, `audio_input`, `audio_output`, `reasoning`. Unknown members are refused. A model may stand several
-//! times with different `valid_from` and `valid_until` (the first day after), `YYYY-MM-DD` in UTC. Provider or model
+//! times with different `valid_from` and `valid_until` (the first day after), `YYYY-MM-DD` in UTC; the table's own
+//! `valid_from` says from when its prices are known, and binds none of them. Provider or model
 //! may be `*`, which is any that the table does not name; this is how one flat price for all is said:
 //!
 //! ```

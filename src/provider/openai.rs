@@ -36,7 +36,7 @@ pub(super) fn absorb(answer: &mut Answer, json: &[u8]) -> Result<Recognised, Pro
     }
     let failed =
         absorb_error(answer, body.error) || absorb_status(answer, body.status_code, body.message);
-    let answered = !body.choices.is_empty() || is_answer(&object);
+    let answered = is_answer(&object) || !body.choices.is_empty() || body.usage.is_some();
     if answered {
         answer.learn(body.id, body.model, body.service_tier);
         absorb_usage(answer, body.usage);

@@ -34,3 +34,6 @@ pub(super) fn delivery(stream: bool) -> Delivery {
         Delivery::Whole
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Answers that arrive as a stream.
 
+use std::fmt;
+
 use super::answer::Delivered;
 use super::reader::{Reader, ends_with_its_choices};
 use super::sse::{Event, SseDecoder};
@@ -154,6 +156,17 @@ impl StreamReader {
             facts.verdict = Verdict::Failed(failure);
         }
         facts
+    }
+}
+
+/// Shows how far it has come, and no word of it.
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReader")
+            .field("provider", &self.provider)
+            .field("progress", &self.progress())
+            .field("skipped", &self.skipped())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,7 @@
 //! Buffers for text on its way: they grow without leaving a copy behind and are wiped when they go.
+//!
+//! They cannot wipe what others keep for a moment: the bytes that the caller read, the scratch space of the JSON
+//! reader where a text has escapes, and the values that the canonical form is made of.
 
 use zeroize::Zeroizing;
 
