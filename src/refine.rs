@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::pricing::{PriceContext, PriceTable, Priced};
+use crate::pricing::{PriceContext, PriceTable, Priced, PricedOperation, Processing};
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, AuditRecord, Body, Call, CapturedCall, Change, Content, ContentHashes, Cost, CostSource,
@@ -242,9 +242,15 @@ impl Gate {
             };
         };
         let tier = call.response.service_tier.as_ref().map(Label::as_str);
+        let operation = match call.operation.as_str() {
+            "embeddings" => PricedOperation::Embeddings,
+            _ => PricedOperation::Generation,
+        };
         let context = PriceContext {
             service_tier: tier,
-            ..PriceContext::default()
+            processing: Processing::Immediate,
+            operation,
+            time: Some(call.time),
         };
         match self.prices.price(
             provider.as_str(),
