@@ -8,7 +8,7 @@ mod log;
 mod read;
 mod request;
 mod span;
-mod wire;
+pub(crate) mod wire;
 
 pub use self::log::LogForm;
 pub use self::read::{DecodedRecord, decode};
