@@ -213,7 +213,7 @@ fn write(
     meta: &[u8],
     payload: &[u8],
 ) {
-    let words = &refusal.words[..refusal.words.floor_char_boundary(WORDS_BYTES)];
+    let words = clip(&refusal.words);
     letter.clear();
     letter.extend_from_slice(&[VERSION, number(signal)]);
     letter.extend_from_slice(&refusal.code.to_le_bytes());
@@ -224,6 +224,14 @@ fn write(
         letter.extend_from_slice(part);
     }
     letter.extend_from_slice(payload);
+}
+
+/// As many whole characters as fit.
+fn clip(words: &str) -> &str {
+    let end = (0..=WORDS_BYTES.min(words.len()))
+        .rev()
+        .find(|end| words.is_char_boundary(*end));
+    &words[..end.unwrap_or(0)]
 }
 
 impl DeadLetter {

@@ -13,7 +13,7 @@ use super::dead_letter::DeadLetterBox;
 use super::failure::Failure;
 use super::feed::{Feed, Found, Passed};
 use super::verdict::{Refusal, Verdict, judge};
-use super::{Drained, Stop};
+use super::{Drained, SenderConfig, SenderError, Stop};
 use crate::clock::Clock;
 use crate::emit::pulse::Pulse;
 use crate::emit::spool::{Consumer, Lane, Spool};
@@ -31,6 +31,30 @@ pub(super) struct Circumstances {
     pub(super) clock: Arc<Clock>,
     pub(super) counters: Arc<SenderCounters>,
     pub(super) stop: Arc<Stop>,
+}
+
+impl Circumstances {
+    pub(super) fn new(
+        config: &SenderConfig,
+        spool: Arc<Spool>,
+        pulse: Arc<Pulse>,
+        clock: Arc<Clock>,
+    ) -> Result<Self, SenderError> {
+        Ok(Self {
+            target: Target::parse(&config.endpoint, &config.headers, config.timeout)?,
+            limits: Limits {
+                records: config.batch_records,
+                bytes: config.batch_bytes,
+            },
+            backoff: config.backoff,
+            dead_letters: config.dead_letters.clone(),
+            spool,
+            pulse,
+            clock,
+            counters: Arc::default(),
+            stop: Arc::default(),
+        })
+    }
 }
 
 /// A signal on its way.
@@ -92,7 +116,8 @@ impl Delivery {
         let oldest_in_flight = self.batch.oldest();
         self.update(|status| status.oldest_in_flight = oldest_in_flight);
         let mut refusals = 0;
-        let mut open = vec![0..self.batch.len()];
+        let whole = 0..self.batch.len();
+        let mut open = vec![whole];
         while let Some(range) = open.pop() {
             let request = self.batch.request(range.clone());
             let bytes = request.len();
@@ -190,22 +215,35 @@ impl Delivery {
     }
 }
 
-/// Runs deliveries, one after another where one ends unexpectedly, until one is done.
+/// Delivers a signal until it is done, from the cursor again where a delivery ends unexpectedly.
 pub(super) async fn supervise(shared: Arc<Circumstances>, signal: Signal) -> Drained {
-    let mut pauses = Pauses::new(Arc::clone(&shared), signal);
+    restart(&shared, signal, || {
+        Delivery::new(Arc::clone(&shared), signal).run()
+    })
+    .await
+}
+
+pub(super) async fn restart<F>(
+    shared: &Arc<Circumstances>,
+    signal: Signal,
+    deliver: impl Fn() -> F,
+) -> Drained
+where
+    F: Future<Output = Drained> + Send + 'static,
+{
+    let mut pauses = Pauses::new(Arc::clone(shared), signal);
     let drained = loop {
-        let delivery = Delivery::new(Arc::clone(&shared), signal).run();
-        match tokio::spawn(delivery).await {
+        match tokio::spawn(deliver()).await {
             Ok(drained) => break drained,
             Err(_) => {
-                shared.counters.update(signal, |status| status.crashes += 1);
+                let crashed = |status: &mut SignalStatus| status.crashes += 1;
+                shared.counters.update(signal, crashed);
                 pauses.after(Failure::Crashed, None).await;
             }
         }
     };
-    shared
-        .counters
-        .update(signal, |status| status.course = Course::Ended);
+    let ended = |status: &mut SignalStatus| status.course = Course::Ended;
+    shared.counters.update(signal, ended);
     drained
 }
 
@@ -215,6 +253,8 @@ struct Pauses {
     shared: Arc<Circumstances>,
     signal: Signal,
     failures: u32,
+    /// Whether a pause has been cut short by the stop.
+    hurried: bool,
 }
 
 impl Pauses {
@@ -223,6 +263,7 @@ impl Pauses {
             shared,
             signal,
             failures: 0,
+            hurried: false,
         }
     }
 
@@ -250,7 +291,7 @@ impl Pauses {
         });
     }
 
-    /// Whoever stops the sender ends the pause, for one more attempt.
+    /// Whoever stops the sender ends the pause, or the next one, for one more attempt.
     async fn make(&mut self, why: Failure, pause: Duration, course: Course) {
         let now = self.shared.clock.now();
         self.shared.counters.update(self.signal, |status| {
@@ -260,12 +301,13 @@ impl Pauses {
             status.pause = Some(pause);
             status.course = course;
         });
-        if self.shared.stop.is_called() {
+        if self.hurried {
             tokio::time::sleep(pause).await;
         } else if tokio::time::timeout(pause, self.shared.stop.called())
             .await
             .is_ok()
         {
+            self.hurried = true;
             self.failures = 0;
         }
         self.shared

@@ -40,8 +40,6 @@ pub(crate) use self::counters::{Course, SenderCounters, SignalStatus};
 pub(crate) use self::dead_letter::{DeadLetter, DeadLetters, dead_letters};
 pub(crate) use self::failure::Failure;
 
-use self::batch::Limits;
-use self::connection::Target;
 use self::delivery::{Circumstances, supervise};
 use super::pulse::Pulse;
 use super::spool::Spool;
@@ -122,27 +120,13 @@ impl Sender {
         pulse: Arc<Pulse>,
         clock: Arc<Clock>,
     ) -> Result<Self, SenderError> {
-        let target = Target::parse(&config.endpoint, &config.headers, config.timeout)?;
+        let shared = Arc::new(Circumstances::new(config, spool, pulse, clock)?);
         let sender = Self {
-            stop: Arc::default(),
-            pulse: Arc::clone(&pulse),
-            counters: Arc::default(),
+            stop: Arc::clone(&shared.stop),
+            pulse: Arc::clone(&shared.pulse),
+            counters: Arc::clone(&shared.counters),
         };
-        let circumstances = Circumstances {
-            target,
-            limits: Limits {
-                records: config.batch_records,
-                bytes: config.batch_bytes,
-            },
-            backoff: config.backoff,
-            dead_letters: config.dead_letters.clone(),
-            spool,
-            pulse,
-            clock,
-            counters: Arc::clone(&sender.counters),
-            stop: Arc::clone(&sender.stop),
-        };
-        sender.spawn(Arc::new(circumstances), config.spans)?;
+        sender.spawn(shared, config.spans)?;
         Ok(sender)
     }
 

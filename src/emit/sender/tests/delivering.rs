@@ -5,6 +5,7 @@ use tonic::{Code, Status};
 
 use super::collector::{Answer, Seen, numbers, of};
 use super::*;
+use crate::emit::sender::connection::Target;
 
 fn sent(seen: &[Seen], signal: Signal) -> usize {
     of(seen, signal).map(|seen| seen.records.len()).sum()
@@ -126,13 +127,13 @@ fn spans_that_are_withheld_are_not_sent() {
 fn batches_keep_their_limits_and_a_larger_record_goes_alone() {
     let trail = Trail::new();
     let mut large = trail.record();
-    large.envelope.metadata = format!("{{\"a\":\"{}\"}}", "x".repeat(6000)).parse().ok();
+    large.envelope.metadata = format!("{{\"a\":\"{}\"}}", "x".repeat(14_000)).parse().ok();
     trail.calls(5);
     trail.write(large, SpanView::None);
     trail.calls(5);
     let collector = Collector::accepting();
     let config = SenderConfig {
-        batch_bytes: 5000,
+        batch_bytes: 9000,
         batch_records: 3,
         spans: Spans::Withheld,
         ..trail.config(&collector)
@@ -144,9 +145,9 @@ fn batches_keep_their_limits_and_a_larger_record_goes_alone() {
     for request in &seen {
         let alone = numbers([request]) == [5];
         assert!(request.records.len() <= 3);
-        assert_eq!(request.bytes.len() > 5200, alone);
-        assert!(request.records.len() > 1 || alone || [4, 10].contains(&request.records[0].seq));
+        assert_eq!(request.bytes.len() > 9300, alone);
     }
+    assert!(seen.iter().any(|request| request.records.len() > 1));
 }
 
 #[test]
