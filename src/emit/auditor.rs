@@ -193,7 +193,7 @@ impl Inner {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = running.as_ref() {
             if let Some(sender) = &running.sender {
-                sender.report(&mut health);
+                sender.report(&mut health, recorder.clock().now());
             }
             if let Some(lines) = &running.lines {
                 lines.report(&mut health);
@@ -225,11 +225,13 @@ impl Inner {
             sender.stop(deadline.saturating_sub(spent));
         }
         running.flusher.stop();
+        let drained = if recorder.spool().is_drained() {
+            Drained::Complete
+        } else {
+            Drained::Remaining(recorder.spool().depth())
+        };
         recorder.spool().close();
-        match recorder.spool().depth() {
-            0 => Drained::Complete,
-            waiting => Drained::Remaining(waiting),
-        }
+        drained
     }
 }
 

@@ -14,7 +14,7 @@ use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
 use super::pulse::Pulse;
 use super::recorder::{Recorder, Spans};
-use super::sender::{Sender, SenderConfig};
+use super::sender::{self, Sender, SenderConfig, SenderError};
 use super::spool::{Consumer, Origin, Spool};
 use crate::clock::Clock;
 use crate::journal::{JournalError, JournalOptions};
@@ -64,6 +64,18 @@ pub enum BuildError {
     /// A thread could not be started, or a file not opened.
     #[error("the auditor cannot start: {0}")]
     Start(#[source] io::Error),
+}
+
+impl From<SenderError> for BuildError {
+    fn from(error: SenderError) -> Self {
+        match error {
+            SenderError::Thread { source } => Self::Start(source),
+            fault => Self::Setting {
+                setting: "sender",
+                fault: fault.to_string(),
+            },
+        }
+    }
 }
 
 /// Settings of an [`Auditor`]; made by [`Auditor::builder`]. What is set here wins over the environment, which wins over
@@ -256,10 +268,12 @@ impl AuditorBuilder {
             .map_err(|fault| BuildError::Start(io::Error::other(fault.to_string())))?;
         recorder.set_enabled(!disabled);
         let sender = match self.sender_config(&data_dir)? {
-            Some(config) => Some(
-                Sender::start(config, Arc::clone(&spool), Arc::clone(&pulse), clock)
-                    .map_err(BuildError::Start)?,
-            ),
+            Some(config) => Some(Sender::start(
+                &config,
+                Arc::clone(&spool),
+                Arc::clone(&pulse),
+                clock,
+            )?),
             None => None,
         };
         let lines = match self.lines {
@@ -316,7 +330,9 @@ impl AuditorBuilder {
         }
         if self.delivery == Delivery::Otlp {
             consumers.push(Consumer::Logs);
-            consumers.push(Consumer::Traces);
+            if self.spans != Spans::Never {
+                consumers.push(Consumer::Traces);
+            }
         }
         if consumers.is_empty() {
             Err(BuildError::NoDestination)
@@ -361,6 +377,10 @@ impl AuditorBuilder {
         let mut config = SenderConfig::new(
             endpoint.unwrap_or("http://localhost:4317"),
             data_dir.join("dead-letter"),
+            match self.spans {
+                Spans::Never => sender::Spans::Withheld,
+                Spans::Always | Spans::Auto => sender::Spans::Sent,
+            },
         );
         config.headers = headers;
         if let Some(millis) = environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") {

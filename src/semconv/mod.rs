@@ -9,7 +9,7 @@ mod log;
 mod read;
 mod request;
 mod span;
-mod wire;
+pub(crate) mod wire;
 
 pub use self::log::LogForm;
 pub(crate) use self::log::write_line;

@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
@@ -34,6 +35,7 @@ pub(crate) struct Spool {
     adopted: Mutex<Vec<Arc<Lane>>>,
     /// Lanes that this program cannot read, and why.
     unreadable: Mutex<BTreeMap<PathBuf, String>>,
+    spans_parked: AtomicBool,
 }
 
 impl Spool {
@@ -71,6 +73,7 @@ impl Spool {
             own: Arc::new(own),
             adopted: Mutex::default(),
             unreadable: Mutex::default(),
+            spans_parked: AtomicBool::new(false),
         })
     }
 
@@ -119,33 +122,46 @@ impl Spool {
     /// Saves cursors, releases what everybody has, and removes lanes taken over that are empty. Errors are of no
     /// consequence but that it is tried again.
     pub(crate) fn tidy(&self) {
+        let keeping = self.keeping();
         for lane in self.lanes() {
             lane.save_cursors(&self.consumers);
-            let _ = lane.release(lane.consumed(&self.consumers));
+            let _ = lane.release(lane.consumed(&keeping));
         }
         self.adopted()
-            .retain(|lane| !(lane.is_drained(&self.consumers) && lane.remove().is_ok()));
+            .retain(|lane| !(lane.is_drained(&keeping) && lane.remove().is_ok()));
     }
 
-    /// Records that somebody has not got yet.
+    /// Records that somebody has not got yet. Spans do not count: they are views of records.
     pub(crate) fn depth(&self) -> u64 {
-        self.lanes()
-            .iter()
-            .map(|lane| lane.depth(&self.consumers))
-            .sum()
+        let of_records = |consumer: &Consumer| *consumer != Consumer::Traces;
+        let consumers: Vec<_> = self.consumers.iter().copied().filter(of_records).collect();
+        self.lanes().iter().map(|lane| lane.depth(&consumers)).sum()
+    }
+
+    /// Whether everybody has everything, and nothing is begun.
+    pub(crate) fn is_drained(&self) -> bool {
+        let keeping = self.keeping();
+        self.lanes().iter().all(|lane| lane.is_drained(&keeping))
+    }
+
+    /// Says whether the receiver takes no spans. As long as it does not, nothing is kept for their sake.
+    pub(crate) fn park_spans(&self, parked: bool) {
+        self.spans_parked.store(parked, Ordering::Release);
+    }
+
+    /// Those for whose sake records are kept.
+    fn keeping(&self) -> Vec<Consumer> {
+        let parked = self.spans_parked.load(Ordering::Acquire);
+        let keeps = |consumer: &Consumer| !(parked && *consumer == Consumer::Traces);
+        self.consumers.iter().copied().filter(keeps).collect()
     }
 
     /// Removes this process's lane too, when nothing in it is needed. Called last.
     pub(crate) fn close(&self) {
         self.tidy();
-        if self.own.is_drained(&self.consumers) {
+        if self.own.is_drained(&self.keeping()) {
             let _ = self.own.remove();
         }
-    }
-
-    /// The consumers of every lane.
-    pub(crate) fn consumers(&self) -> &[Consumer] {
-        &self.consumers
     }
 
     fn strangers(&self) -> Vec<(PathBuf, StreamId)> {

@@ -1,0 +1,353 @@
+//! The delivery of one signal: batch by batch, each until every record in it is taken or put aside.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::batch::{Batch, Limits};
+use super::connection::{Connection, Target};
+use super::counters::{Course, SenderCounters, SignalStatus};
+use super::dead_letter::DeadLetterBox;
+use super::failure::Failure;
+use super::feed::{Feed, Found, Passed};
+use super::verdict::{Refusal, Verdict, judge};
+use super::{Drained, SenderConfig, SenderError, Stop};
+use crate::clock::Clock;
+use crate::emit::pulse::Pulse;
+use crate::emit::spool::{Consumer, Lane, Spool};
+use crate::semconv::Signal;
+
+/// What every delivery of a sender shares.
+#[derive(Debug)]
+pub(super) struct Circumstances {
+    pub(super) target: Target,
+    pub(super) limits: Limits,
+    pub(super) backoff: Backoff,
+    pub(super) dead_letters: PathBuf,
+    pub(super) spool: Arc<Spool>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) counters: Arc<SenderCounters>,
+    pub(super) stop: Arc<Stop>,
+}
+
+impl Circumstances {
+    pub(super) fn new(
+        config: &SenderConfig,
+        spool: Arc<Spool>,
+        pulse: Arc<Pulse>,
+        clock: Arc<Clock>,
+    ) -> Result<Self, SenderError> {
+        Ok(Self {
+            target: Target::parse(&config.endpoint, &config.headers, config.timeout)?,
+            limits: Limits {
+                records: config.batch_records,
+                bytes: config.batch_bytes,
+            },
+            backoff: config.backoff,
+            dead_letters: config.dead_letters.clone(),
+            spool,
+            pulse,
+            clock,
+            counters: Arc::default(),
+            stop: Arc::default(),
+        })
+    }
+}
+
+/// A signal on its way.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    shared: Arc<Circumstances>,
+    signal: Signal,
+    feed: Feed,
+    batch: Batch,
+    limits: Limits,
+    connection: Connection,
+    refused: DeadLetterBox,
+    pauses: Pauses,
+}
+
+impl Delivery {
+    /// Must be called in the runtime that it runs in.
+    pub(super) fn new(shared: Arc<Circumstances>, signal: Signal) -> Self {
+        let stream = shared.spool.own().stream();
+        let clock = Arc::clone(&shared.clock);
+        Self {
+            signal,
+            feed: Feed::new(Arc::clone(&shared.spool), consumer(signal)),
+            batch: Batch::new(signal),
+            limits: shared.limits,
+            connection: shared.target.connect(signal),
+            refused: DeadLetterBox::new(&shared.dead_letters, signal, stream, clock),
+            pauses: Pauses::new(Arc::clone(&shared), signal),
+            shared,
+        }
+    }
+
+    /// Delivers until it is stopped and has nothing left to deliver.
+    pub(super) async fn run(mut self) -> Drained {
+        loop {
+            let seen = self.shared.pulse.beats();
+            let found = self.feed.next(&mut self.batch, self.limits);
+            self.count_passed();
+            match found {
+                Found::Batch(lane) => {
+                    if self.deliver(&lane).await == Delivered::NotNow {
+                        return Drained::Rest;
+                    }
+                }
+                Found::More => tokio::task::yield_now().await,
+                Found::Nothing if self.shared.stop.is_called() => return Drained::Everything,
+                Found::Unreadable if self.shared.stop.is_called() => return Drained::Rest,
+                Found::Nothing => {
+                    self.refused.close();
+                    self.shared.pulse.beaten(seen).await;
+                }
+                Found::Unreadable => self.pauses.after(Failure::Spool, None).await,
+            }
+        }
+    }
+
+    /// Sends the batch, and what is refused of it in halves, in order. The cursor follows.
+    async fn deliver(&mut self, lane: &Lane) -> Delivered {
+        let oldest_in_flight = self.batch.oldest();
+        self.update(|status| status.oldest_in_flight = oldest_in_flight);
+        let mut refusals = 0;
+        let whole = 0..self.batch.len();
+        let mut open = vec![whole];
+        while let Some(range) = open.pop() {
+            let request = self.batch.request(range.clone());
+            let bytes = request.len();
+            let verdict = match self.insist(request, range.len()).await {
+                Settled::Parked => return Delivered::NotNow,
+                Settled::Verdict(verdict) => verdict,
+            };
+            match verdict {
+                Settlement::Taken => {
+                    let count = range.len() as u64;
+                    self.update(|status| status.sent += count);
+                }
+                Settlement::TooLarge(_) | Settlement::Poisoned(_) if range.len() > 1 => {
+                    if let Settlement::TooLarge(_) = verdict {
+                        self.limits.bytes = self.limits.bytes.min(bytes / 2).max(BYTES_LEAST);
+                    }
+                    let middle = range.start + range.len() / 2;
+                    open.push(middle..range.end);
+                    open.push(range.start..middle);
+                    continue;
+                }
+                Settlement::Poisoned(refusal)
+                | Settlement::Refused(refusal)
+                | Settlement::TooLarge(refusal) => {
+                    refusals += range.len();
+                    self.put_aside(&refusal, range.clone()).await;
+                }
+            }
+            lane.advance(consumer(self.signal), self.batch.bound(range.end));
+        }
+        if refusals == 0 {
+            self.refused.close();
+        }
+        self.update(|status| status.oldest_in_flight = None);
+        Delivered::Done
+    }
+
+    /// Sends the same bytes until the receiver settles what becomes of them.
+    async fn insist(&mut self, request: bytes::Bytes, records: usize) -> Settled {
+        loop {
+            let reply = self.connection.export(request.clone()).await;
+            let settlement = match judge(self.signal, records, &reply) {
+                Verdict::Later { why, asked } => {
+                    self.pauses.after(why, asked).await;
+                    continue;
+                }
+                Verdict::Parked if self.shared.stop.is_called() => return Settled::Parked,
+                Verdict::Parked => {
+                    self.pauses.parked().await;
+                    continue;
+                }
+                Verdict::Poisoned(refusal) => Settlement::Poisoned(refusal),
+                Verdict::Refused(refusal) => Settlement::Refused(refusal),
+                Verdict::Taken => Settlement::Taken,
+                Verdict::TakenWithWarning => {
+                    self.update(|status| status.warnings += 1);
+                    Settlement::Taken
+                }
+                Verdict::TooLarge(refusal) => Settlement::TooLarge(refusal),
+            };
+            self.pauses.over();
+            return Settled::Verdict(settlement);
+        }
+    }
+
+    /// Puts records aside that were refused for good. They stay in the spool until that has succeeded.
+    async fn put_aside(&mut self, refusal: &Refusal, range: Range<usize>) {
+        let count = range.len() as u64;
+        loop {
+            let payloads = self.batch.payloads(range.clone());
+            match self.refused.keep(refusal, self.batch.meta(), payloads) {
+                Ok(()) => break,
+                Err(_) => {
+                    self.refused.close();
+                    self.pauses.after(Failure::DeadLetters, None).await;
+                }
+            }
+        }
+        self.pauses.over();
+        self.update(|status| status.refused += count);
+    }
+
+    fn count_passed(&mut self) {
+        let Passed { released, unknown } = self.feed.take_passed();
+        if released + unknown > 0 {
+            self.update(|status| {
+                status.released += released;
+                status.unknown += unknown;
+            });
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut SignalStatus)) {
+        self.shared.counters.update(self.signal, change);
+    }
+}
+
+/// Delivers a signal until it is done, from the cursor again where a delivery ends unexpectedly.
+pub(super) async fn supervise(shared: Arc<Circumstances>, signal: Signal) -> Drained {
+    restart(&shared, signal, || {
+        Delivery::new(Arc::clone(&shared), signal).run()
+    })
+    .await
+}
+
+pub(super) async fn restart<F>(
+    shared: &Arc<Circumstances>,
+    signal: Signal,
+    deliver: impl Fn() -> F,
+) -> Drained
+where
+    F: Future<Output = Drained> + Send + 'static,
+{
+    let mut pauses = Pauses::new(Arc::clone(shared), signal);
+    let drained = loop {
+        match tokio::spawn(deliver()).await {
+            Ok(drained) => break drained,
+            Err(_) => {
+                let crashed = |status: &mut SignalStatus| status.crashes += 1;
+                shared.counters.update(signal, crashed);
+                pauses.after(Failure::Crashed, None).await;
+            }
+        }
+    };
+    let ended = |status: &mut SignalStatus| status.course = Course::Ended;
+    shared.counters.update(signal, ended);
+    drained
+}
+
+/// The pauses between attempts, and what is told of them.
+#[derive(Debug)]
+struct Pauses {
+    shared: Arc<Circumstances>,
+    signal: Signal,
+    failures: u32,
+    /// Whether a pause has been cut short by the stop.
+    hurried: bool,
+}
+
+impl Pauses {
+    fn new(shared: Arc<Circumstances>, signal: Signal) -> Self {
+        Self {
+            shared,
+            signal,
+            failures: 0,
+            hurried: false,
+        }
+    }
+
+    /// Pauses after a failure.
+    async fn after(&mut self, why: Failure, asked: Option<Duration>) {
+        self.failures = self.failures.saturating_add(1);
+        let dice = self.shared.clock.random();
+        let pause = self.shared.backoff.pause(self.failures, asked, dice);
+        self.make(why, pause, Course::Running).await;
+    }
+
+    /// Pauses for long.
+    async fn parked(&mut self) {
+        let pause = PARKED.max(self.shared.backoff.most);
+        let why = Failure::Status(tonic::Code::Unimplemented);
+        self.shared.spool.park_spans(true);
+        self.make(why, pause, Course::Parked).await;
+    }
+
+    /// It went well.
+    fn over(&mut self) {
+        self.failures = 0;
+        if self.signal == Signal::Traces {
+            self.shared.spool.park_spans(false);
+        }
+        self.shared.counters.update(self.signal, |status| {
+            status.failing_since = None;
+            status.course = Course::Running;
+        });
+    }
+
+    /// Whoever stops the sender ends the pause, or the next one, for one more attempt.
+    async fn make(&mut self, why: Failure, pause: Duration, course: Course) {
+        let now = self.shared.clock.now();
+        self.shared.counters.update(self.signal, |status| {
+            status.failed_attempts += 1;
+            status.failing_since.get_or_insert(now);
+            status.last_failure = Some(why);
+            status.pause = Some(pause);
+            status.course = course;
+        });
+        if self.hurried {
+            tokio::time::sleep(pause).await;
+        } else if tokio::time::timeout(pause, self.shared.stop.called())
+            .await
+            .is_ok()
+        {
+            self.hurried = true;
+            self.failures = 0;
+        }
+        self.shared
+            .counters
+            .update(self.signal, |status| status.pause = None);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivered {
+    Done,
+    /// The receiver does not know the signal, and the sender is being stopped.
+    NotNow,
+}
+
+enum Settled {
+    Parked,
+    Verdict(Settlement),
+}
+
+/// A verdict that is one: see [`Verdict`].
+enum Settlement {
+    Poisoned(Refusal),
+    Refused(Refusal),
+    Taken,
+    TooLarge(Refusal),
+}
+
+fn consumer(signal: Signal) -> Consumer {
+    match signal {
+        Signal::Logs => Consumer::Logs,
+        Signal::Traces => Consumer::Traces,
+    }
+}
+
+/// How long a signal is left alone that the receiver does not know.
+const PARKED: Duration = Duration::from_secs(60);
+/// Receivers that take less than this at once get single records in the end, and not ever smaller batches.
+const BYTES_LEAST: usize = 16 << 10;

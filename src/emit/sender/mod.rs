@@ -1,0 +1,361 @@
+//! The sender: delivers what the spool holds to an OpenTelemetry receiver, and loses nothing.
+//!
+//! # What holds
+//!
+//! * **Only what is durable is sent**, in the order of each lane, and a lane's cursor moves only when the receiver has
+//!   taken a record, or when a record that it refused for good is on disk as a [dead letter](dead_letter). What an answer
+//!   means is in the table of [`verdict`].
+//! * **At least once, byte for byte.** A request is put together once and sent again as it is. Records keep their bytes for
+//!   ever; receivers drop duplicates by record id. Halving a refused batch, and a crash, repeat records.
+//! * **One poisoned record holds nobody up.** A batch that is refused is halved down to single records.
+//! * **Signals do not wait for each other.** Each has its own cursor, connection, pauses and task.
+//! * **Nothing of the host is borrowed.** The sender has a thread and a runtime of its own, and stops from any thread, also
+//!   one of a runtime that waits for it.
+//! * **It says nothing to the host's subscriber.** On its thread there is none, so that its own HTTP/2 client leaves no
+//!   spans in the trail that it delivers. How it fares is in [`SenderCounters`].
+
+mod backoff;
+mod batch;
+mod connection;
+mod counters;
+mod dead_letter;
+mod delivery;
+mod failure;
+mod feed;
+mod verdict;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tracing::dispatcher::{self, Dispatch};
+
+pub(crate) use self::backoff::Backoff;
+pub(crate) use self::counters::{Course, SenderCounters, SignalStatus};
+pub(crate) use self::dead_letter::{DeadLetter, DeadLetters, dead_letters};
+pub(crate) use self::failure::Failure;
+
+use self::delivery::{Circumstances, supervise};
+use super::health::Health;
+use super::pulse::Pulse;
+use super::spool::Spool;
+use crate::clock::Clock;
+use crate::record::Timestamp;
+use crate::semconv::Signal;
+
+/// What a sender is told.
+#[derive(Clone)]
+pub(crate) struct SenderConfig {
+    /// The receiver: `http://host:port`.
+    pub(crate) endpoint: String,
+    /// Headers of every request. The values are secrets, and are shown nowhere.
+    pub(crate) headers: Vec<(String, String)>,
+    /// How long a connection may take to be made, and an answer to come.
+    pub(crate) timeout: Duration,
+    /// The most records in one request.
+    pub(crate) batch_records: usize,
+    /// The most bytes of records in one request, but for a single record that is larger.
+    pub(crate) batch_bytes: usize,
+    /// The pauses between attempts.
+    pub(crate) backoff: Backoff,
+    /// The directory for what is refused for good.
+    pub(crate) dead_letters: PathBuf,
+    /// Whether records are sent as spans too.
+    pub(crate) spans: Spans,
+}
+
+impl SenderConfig {
+    /// The defaults: requests of at most 512 records and 2 MiB, ten seconds for each, pauses from 250 ms to 30 s.
+    pub(crate) fn new(endpoint: &str, dead_letters: PathBuf, spans: Spans) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            headers: Vec::new(),
+            timeout: Duration::from_secs(10),
+            batch_records: 512,
+            batch_bytes: 2 << 20,
+            backoff: Backoff {
+                first: Duration::from_millis(250),
+                most: Duration::from_secs(30),
+            },
+            dead_letters,
+            spans,
+        }
+    }
+}
+
+/// Whether records are sent as spans too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spans {
+    /// Those that have a view as a span are.
+    Sent,
+    /// None is.
+    Withheld,
+}
+
+/// Whether everything durable was delivered, or put aside, when a sender stopped. What was not is in the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drained {
+    Everything,
+    Rest,
+}
+
+/// Why a sender could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum SenderError {
+    #[error("header {name:?} is binary, and only headers of text can be given")]
+    BinaryHeader { name: String },
+    #[error("the endpoint holds credentials: give them in a header")]
+    Credentials,
+    #[error("endpoint {value:?} is not of the form http://host:port")]
+    Endpoint { value: String },
+    #[error("{name:?} is no name for a header of a request")]
+    HeaderName { name: String },
+    #[error("the value of header {name:?} has other than visible ASCII characters")]
+    HeaderValue { name: String },
+    #[error("cannot start the sender's thread: {source}")]
+    Thread { source: io::Error },
+    #[error("endpoint {value:?} needs the TLS feature, which this build does not have")]
+    Tls { value: String },
+}
+
+/// A sender at work. Dropping it stops it at once.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    stop: Arc<Stop>,
+    pulse: Arc<Pulse>,
+    counters: Arc<SenderCounters>,
+}
+
+impl Sender {
+    /// Starts to deliver what the spool's lanes hold. `pulse` beats whenever more frames are durable or there are more
+    /// lanes.
+    pub(crate) fn start(
+        config: &SenderConfig,
+        spool: Arc<Spool>,
+        pulse: Arc<Pulse>,
+        clock: Arc<Clock>,
+    ) -> Result<Self, SenderError> {
+        let shared = Arc::new(Circumstances::new(config, spool, pulse, clock)?);
+        let sender = Self {
+            stop: Arc::clone(&shared.stop),
+            pulse: Arc::clone(&shared.pulse),
+            counters: Arc::clone(&shared.counters),
+        };
+        sender.spawn(shared, config.spans)?;
+        Ok(sender)
+    }
+
+    /// How it fares. The counters outlive it.
+    pub(crate) fn counters(&self) -> Arc<SenderCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Adds what the sender knows, at the time `now`.
+    pub(crate) fn report(&self, health: &mut Health, now: Timestamp) {
+        let logs = self.counters.of(Signal::Logs);
+        let traces = self.counters.of(Signal::Traces);
+        health.sent = logs.sent;
+        health.refused = logs.refused;
+        health.spans_sent = traces.sent;
+        health.spans_refused = traces.refused;
+        health.failed_deliveries += logs.failed_attempts + traces.failed_attempts;
+        health.oldest_unsent_age = logs.oldest_in_flight.map(|oldest| {
+            Duration::from_nanos(now.unix_nanos().saturating_sub(oldest.unix_nanos()))
+        });
+        let failing = [logs, traces]
+            .into_iter()
+            .filter(|status| status.failing_since.is_some());
+        let why = failing.filter_map(|status| status.last_failure).next();
+        health.delivery_failure = why
+            .map(|failure| failure.to_string())
+            .or(health.delivery_failure.take());
+    }
+
+    /// Goes on until everything durable is delivered or the deadline has passed, and ends the thread. A pause between
+    /// attempts is cut short, and spans that the receiver does not know are not waited for.
+    ///
+    /// Blocks the calling thread until then, and hardly longer. Nothing is lost: the spool keeps what was not delivered.
+    /// Called again, it says the same.
+    pub(crate) fn stop(&self, deadline: Duration) -> Drained {
+        self.stop.call(deadline);
+        self.pulse.beat();
+        self.stop.wait(deadline.saturating_add(GRACE))
+    }
+
+    /// Returns when the thread has its runtime.
+    fn spawn(&self, shared: Arc<Circumstances>, spans: Spans) -> Result<(), SenderError> {
+        let (started, ready) = sync_channel(1);
+        let farewell = Farewell {
+            stop: Arc::clone(&self.stop),
+            counters: Arc::clone(&self.counters),
+            drained: Drained::Rest,
+        };
+        let thread = move || {
+            dispatcher::with_default(&Dispatch::none(), || {
+                work(shared, spans, farewell, &started)
+            });
+        };
+        thread::Builder::new()
+            .name("llm-audit-sender".to_owned())
+            .spawn(thread)
+            .and_then(|_| {
+                ready
+                    .recv()
+                    .unwrap_or_else(|gone| Err(io::Error::other(gone)))
+            })
+            .map_err(|source| SenderError::Thread { source })
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+/// What the thread does.
+fn work(
+    shared: Arc<Circumstances>,
+    spans: Spans,
+    mut farewell: Farewell,
+    started: &SyncSender<io::Result<()>>,
+) {
+    // A current-thread runtime runs every task on this thread, where nobody listens to spans and events.
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            started.send(Err(error)).ok();
+            return;
+        }
+    };
+    started.send(Ok(())).ok();
+    farewell.drained = run(&runtime, shared, spans);
+    // A name that is being looked up is waited for by nobody.
+    runtime.shutdown_background();
+}
+
+fn run(runtime: &Runtime, shared: Arc<Circumstances>, spans: Spans) -> Drained {
+    let signals = match spans {
+        Spans::Sent => &[Signal::Logs, Signal::Traces][..],
+        Spans::Withheld => {
+            let ended = |status: &mut SignalStatus| status.course = Course::Ended;
+            shared.counters.update(Signal::Traces, ended);
+            &[Signal::Logs]
+        }
+    };
+    let stop = Arc::clone(&shared.stop);
+    runtime.block_on(async move {
+        let deliveries: Vec<_> = signals
+            .iter()
+            .map(|signal| tokio::spawn(supervise(Arc::clone(&shared), *signal)))
+            .collect();
+        let deadline = stop.called().await;
+        let all = async {
+            let mut drained = Drained::Everything;
+            for delivery in deliveries {
+                if delivery.await.unwrap_or(Drained::Rest) == Drained::Rest {
+                    drained = Drained::Rest;
+                }
+            }
+            drained
+        };
+        tokio::time::timeout(deadline, all)
+            .await
+            .unwrap_or(Drained::Rest)
+    })
+}
+
+/// The call to stop, and the answer to it.
+#[derive(Debug, Default)]
+struct Stop {
+    state: Mutex<Stopping>,
+    calls: Pulse,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Stopping {
+    deadline: Option<Duration>,
+    drained: Option<Drained>,
+}
+
+impl Stop {
+    /// The first call sets the deadline.
+    fn call(&self, deadline: Duration) {
+        self.lock().deadline.get_or_insert(deadline);
+        self.calls.beat();
+    }
+
+    fn is_called(&self) -> bool {
+        self.lock().deadline.is_some()
+    }
+
+    /// Waits for the call, and returns how long there is from then on.
+    async fn called(&self) -> Duration {
+        self.calls.beaten(0).await;
+        self.lock().deadline.unwrap_or_default()
+    }
+
+    fn end(&self, drained: Drained) {
+        self.lock().drained = Some(drained);
+        self.ended.notify_all();
+    }
+
+    fn wait(&self, at_most: Duration) -> Drained {
+        let waited = self
+            .ended
+            .wait_timeout_while(self.lock(), at_most, |stopping| stopping.drained.is_none());
+        let (stopping, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        stopping.drained.unwrap_or(Drained::Rest)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stopping> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells, however the thread ends, that it did.
+struct Farewell {
+    stop: Arc<Stop>,
+    counters: Arc<SenderCounters>,
+    drained: Drained,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        for signal in [Signal::Logs, Signal::Traces] {
+            self.counters
+                .update(signal, |status| status.course = Course::Ended);
+        }
+        self.stop.end(self.drained);
+    }
+}
+
+impl fmt::Debug for SenderConfig {
+    /// Shows no value of a header.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("SenderConfig")
+            .field("endpoint", &self.endpoint)
+            .field("headers", &headers)
+            .field("timeout", &self.timeout)
+            .field("batch_records", &self.batch_records)
+            .field("batch_bytes", &self.batch_bytes)
+            .field("backoff", &self.backoff)
+            .field("dead_letters", &self.dead_letters)
+            .field("spans", &self.spans)
+            .finish()
+    }
+}
+
+/// What the thread may take beyond the deadline before it is no longer waited for.
+const GRACE: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests;
