@@ -1,5 +1,6 @@
 //! An audit trail for LLM calls, native to OpenTelemetry.
 
 pub mod record;
+pub mod sanitize;
 
 pub use self::record::RecordId;
