@@ -2,6 +2,7 @@
 
 // Floor 0: words.
 pub mod record;
+pub mod sanitize;
 
 // Floor 1: rules.
 pub mod pricing;

@@ -55,14 +55,8 @@ pub fn mask_repeated_content(message: &str, captured: &[&[u8]]) -> String {
 fn repeated_spans(message: &str, captured: &[&[u8]]) -> Vec<Span> {
     let message = Folded::of(message);
     let short = message.short_stretches();
-    let windows = || {
-        message
-            .bytes
-            .windows(REPEATED_CHARS)
-            .map(|window| packed(0, window))
-    };
     let mut wanted = Wanted::with_room_for(message.bytes.len() + short.len());
-    windows().for_each(|key| wanted.insert(key));
+    message.windows().for_each(|key| wanted.insert(key));
     short.iter().for_each(|(key, _)| wanted.insert(*key));
     for content in captured {
         let mut reader = ContentReader::new(&mut wanted, message.has_ellipsis);
@@ -70,8 +64,12 @@ fn repeated_spans(message: &str, captured: &[&[u8]]) -> Vec<Span> {
         reader.end_of_string();
         reader.settle(b' ');
     }
+    if !wanted.found_any {
+        return Vec::new();
+    }
     let mut stretches: Vec<Range<usize>> = Vec::new();
-    for (start, _) in windows()
+    for (start, _) in message
+        .windows()
         .enumerate()
         .filter(|(_, key)| wanted.was_found(*key))
     {
@@ -154,42 +152,58 @@ impl Folded {
 
     /// The stretches that could be a short captured string, or the piece of one at an ellipsis, by their keys.
     fn short_stretches(&self) -> Vec<(u64, Range<usize>)> {
+        let ends: Vec<bool> = (0..=self.bytes.len())
+            .map(|at| self.is_boundary(at))
+            .collect();
         let mut found = Vec::new();
-        for start in (0..self.bytes.len()).filter(|at| self.is_boundary(*at)) {
+        for start in 0..self.bytes.len() {
+            if !ends[start] || self.bytes[start] == b' ' {
+                continue;
+            }
             let stretches = SHORT.map(|length| start..start + length);
-            for stretch in stretches.filter(|stretch| self.could_be_a_string(stretch)) {
-                let before = &self.bytes[..stretch.start];
-                let after = &self.bytes[stretch.end..];
-                let after_dots = before.trim_ascii_end().ends_with(b"...");
-                let before_dots = after.trim_ascii_start().starts_with(b"...");
-                let text = &self.bytes[stretch.clone()];
-                found.push((packed(WHOLE, text), stretch.clone()));
-                if before_dots {
-                    found.push((packed(BEGINNING, text), stretch.clone()));
-                }
-                if after_dots {
-                    found.push((packed(END, text), stretch));
-                }
+            for stretch in stretches.filter(|stretch| ends.get(stretch.end) == Some(&true)) {
+                self.add_short(stretch, &mut found);
             }
         }
         found
     }
 
-    fn could_be_a_string(&self, stretch: &Range<usize>) -> bool {
-        let Some(text) = self.bytes.get(stretch.clone()) else {
-            return false;
-        };
-        let has_ends = text.first() != Some(&b' ') && text.last() != Some(&b' ');
-        has_ends && self.is_boundary(stretch.end) && text.iter().any(|b| is_word(*b))
+    fn add_short(&self, stretch: Range<usize>, found: &mut Vec<(u64, Range<usize>)>) {
+        let text = &self.bytes[stretch.clone()];
+        if text.last() == Some(&b' ') || !text.iter().any(|b| is_word(*b)) {
+            return;
+        }
+        found.push((packed(WHOLE, text), stretch.clone()));
+        if !self.has_ellipsis {
+            return;
+        }
+        if self.bytes[..stretch.start]
+            .trim_ascii_end()
+            .ends_with(b"...")
+        {
+            found.push((packed(END, text), stretch.clone()));
+        }
+        if self.bytes[stretch.end..]
+            .trim_ascii_start()
+            .starts_with(b"...")
+        {
+            found.push((packed(BEGINNING, text), stretch));
+        }
+    }
+
+    /// The keys of all windows.
+    fn windows(&self) -> impl Iterator<Item = u64> {
+        let keys = self.bytes.iter().scan(0_u64, |window, b| {
+            *window = *window << 8 | u64::from(*b);
+            Some(*window)
+        });
+        keys.skip(REPEATED_CHARS - 1)
     }
 
     /// Whether no word goes on from the character before to the one at this place.
     fn is_boundary(&self, at: usize) -> bool {
-        let is_word = |at: Option<usize>| {
-            at.and_then(|at| self.bytes.get(at))
-                .is_some_and(|b| is_word(*b))
-        };
-        !(is_word(at.checked_sub(1)) && is_word(Some(at)))
+        let is_word = |at: usize| self.bytes.get(at).is_some_and(|b| is_word(*b));
+        at == 0 || !is_word(at - 1) || !is_word(at)
     }
 }
 
@@ -280,37 +294,58 @@ impl<'w> ContentReader<'w> {
     }
 }
 
-/// The set of what the message could repeat, open addressing; a key is never 0.
+/// The set of what the message could repeat, open addressing; a key is never 0. A small filter before it answers for
+/// most of the content, and stays in the processor's cache.
 struct Wanted {
+    filter: Vec<u64>,
+    filter_shift: u32,
     keys: Vec<u64>,
     found: Vec<bool>,
+    found_any: bool,
     shift: u32,
 }
 
 impl Wanted {
     fn with_room_for(count: usize) -> Self {
         let bits = (count * 2).next_power_of_two().trailing_zeros().max(4);
+        let filter_bits = bits + 3;
         Self {
+            filter: vec![0; 1 << (filter_bits - 6)],
+            filter_shift: 64 - filter_bits,
             keys: vec![0; 1 << bits],
             found: vec![false; 1 << bits],
+            found_any: false,
             shift: 64 - bits,
         }
     }
 
     fn insert(&mut self, key: u64) {
+        let bit = self.filter_bit(key);
+        self.filter[bit / 64] |= 1 << (bit % 64);
         let slot = self.slot(key);
         self.keys[slot] = key;
     }
 
+    #[inline]
     fn mark(&mut self, key: u64) {
+        let bit = self.filter_bit(key);
+        if self.filter[bit / 64] & 1 << (bit % 64) == 0 {
+            return;
+        }
         let slot = self.slot(key);
         if self.keys[slot] == key {
             self.found[slot] = true;
+            self.found_any = true;
         }
     }
 
     fn was_found(&self, key: u64) -> bool {
         self.found[self.slot(key)]
+    }
+
+    #[inline]
+    fn filter_bit(&self, key: u64) -> usize {
+        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.filter_shift) as usize
     }
 
     /// Where the key is, or the free place where it would be.
@@ -354,11 +389,12 @@ fn fold(text: &str, give: &mut impl FnMut(u8, usize, usize)) {
     let mut half = None;
     while let Some(b) = bytes.get(at) {
         let start = half.take().unwrap_or(at);
-        if *b == b'\\' {
-            (at, half) = fold_escape(bytes, at, start, give);
-        } else if b.is_ascii() {
-            give(folded_ascii(*b), at, at + 1);
+        let folded = FOLDED_ASCII[usize::from(*b)];
+        if folded != 0 {
+            give(folded, at, at + 1);
             at += 1;
+        } else if *b == b'\\' {
+            (at, half) = fold_escape(bytes, at, start, give);
         } else {
             let c = text[at..].chars().next().unwrap_or_default();
             fold_char(c, at, at + c.len_utf8(), give);
@@ -416,19 +452,27 @@ fn folded_char(c: char) -> u8 {
     let c = narrow(c);
     let c = c.to_lowercase().next().unwrap_or(c);
     match u8::try_from(c) {
-        Ok(b) if b.is_ascii() => folded_ascii(b),
+        Ok(b'\\') => b'\\',
+        Ok(b) if b.is_ascii() => FOLDED_ASCII[usize::from(b)],
         _ if c.is_whitespace() || c.is_control() => b' ',
         _ => low_bits(u32::from(c)),
     }
 }
 
-fn folded_ascii(b: u8) -> u8 {
-    if b.is_ascii_control() {
-        b' '
-    } else {
-        b.to_ascii_lowercase()
+/// What each character of ASCII is folded to; 0 for the backslash and for what is not ASCII.
+const FOLDED_ASCII: [u8; 256] = {
+    let mut folded = [0; 256];
+    let mut b: u8 = 0;
+    while b < 128 {
+        folded[b as usize] = match b {
+            b'\\' => 0,
+            _ if b.is_ascii_control() => b' ',
+            _ => b.to_ascii_lowercase(),
+        };
+        b += 1;
     }
-}
+    folded
+};
 
 /// Letters of one script stay apart by these bits.
 fn low_bits(code: u32) -> u8 {

@@ -9,6 +9,7 @@
 //!    `token_count`, `secret_rotation_days`, `api_key_id`. A tail of words that only say which value it is (`_old`,
 //!    `_value`, `_base64`) changes nothing. With any other tail, a password or secret stays one (fail closed), a weaker
 //!    term (`token`, `cookie`, `pin`) makes the name doubtful.
+//!    More than six words after the term, two in a sentence, make it another matter.
 //! 3. `token` after a word of counting or paging (`max_tokens`, `next_page_token`) is harmless. `key` is a secret only
 //!    after a word that makes it one (`api`, `signing`), harmless after others (`primary`, `public`), else doubtful.
 //! 4. The plural of a term may be a number: `tokens: 12` counts.
@@ -32,25 +33,30 @@ pub(super) enum Sensitivity {
 
 /// What `name` says of the value under it.
 pub(super) fn sensitivity(name: &str) -> Sensitivity {
-    let words = words(name);
-    let joined = words.concat();
-    let glued_through = GLUED.iter().any(|term| joined.ends_with(term));
-    for end in (1..=words.len()).rev() {
-        let found = term_ending_at(&words, end);
-        let found =
-            found.or((glued_through && end == words.len()).then_some((Strength::Certain, false)));
-        if let Some((strength, plural)) = found {
-            let in_prose = name.trim().contains(' ');
-            return judge(strength, plural, &words[end..], in_prose);
+    let words = Words::of(name);
+    let in_prose = name.trim().contains(' ');
+    let longest_tail = if in_prose {
+        LONGEST_TAIL_IN_PROSE
+    } else {
+        LONGEST_TAIL
+    };
+    for end in (1..=words.count()).rev().take(1 + longest_tail) {
+        if let Some((strength, plural)) = term_ending_at(&words, end) {
+            return judge(strength, plural, &words, end);
         }
     }
-    Sensitivity::Ordinary
+    // Odd changes of case leave no word whole: `pAsSwOrD`.
+    if holds_end(GLUED, &words.joined) {
+        Sensitivity::Whole
+    } else {
+        Sensitivity::Ordinary
+    }
 }
 
 /// Whether the name is that of a header whose value runs to the end of the line.
 pub(super) fn is_header_with_spaces(name: &str) -> bool {
-    let last = words(name).pop();
-    last.is_some_and(|word| matches!(word.as_str(), "authorization" | "cookie"))
+    let words = Words::of(name);
+    words.count() > 0 && matches!(words.word(words.count() - 1), "authorization" | "cookie")
 }
 
 /// Whether a text looks like something that a machine made to be a credential: 16 letters and digits in a row, mixed.
@@ -81,55 +87,46 @@ enum Strength {
 }
 
 /// The term that ends with word `end - 1`, and whether it is a plural.
-fn term_ending_at(words: &[String], end: usize) -> Option<(Strength, bool)> {
-    let before = end.checked_sub(2).map(|at| words[at].as_str());
-    for count in 1..=end.min(3) {
-        let term = words[end - count..end].concat();
+fn term_ending_at(words: &Words, end: usize) -> Option<(Strength, bool)> {
+    let before = end.checked_sub(2).map(|at| words.word(at));
+    let found = (1..=end.min(3)).find_map(|count| {
+        let term = words.run(end - count, end);
+        // Not `pass`, which is no plural.
         let singular = term.strip_suffix('s').filter(|stem| !stem.ends_with('s'));
-        for (candidate, plural) in [(Some(term.as_str()), false), (singular, true)] {
-            let strength = candidate.and_then(|term| strength(term, before));
-            // A number of keys is named in the plural; `pass` is no plural.
-            if let Some(strength) = strength {
-                return Some((strength, plural));
-            }
-        }
-    }
-    None
+        let plural = || strength(singular?, before).map(|strength| (strength, true));
+        strength(term, before)
+            .map(|strength| (strength, false))
+            .or_else(plural)
+    });
+    let glued = || holds_end(GLUED, words.word(end - 1)).then_some((Strength::Certain, false));
+    found.or_else(glued)
 }
 
 fn strength(term: &str, before: Option<&str>) -> Option<Strength> {
+    let follows = |table| before.is_some_and(|word| holds(table, word));
     match term {
-        "token" if before.is_some_and(|word| BEFORE_TOKEN.contains(&word)) => {
-            Some(Strength::Benign)
-        }
-        "key" => Some(match before {
-            Some(word) if BEFORE_SECRET_KEY.contains(&word) => Strength::Certain,
-            Some(word) if BEFORE_ORDINARY_KEY.contains(&word) => Strength::Benign,
-            _ => Strength::Doubtful,
-        }),
-        "auth" => Some(Strength::Doubtful),
-        "pass" => Some(Strength::WeakText),
-        _ if GUESSABLE.contains(&term) => Some(Strength::Guessable),
-        _ if CERTAIN.contains(&term) => Some(Strength::Certain),
-        _ if WEAK.contains(&term) => Some(Strength::Weak),
-        _ if GLUED.iter().any(|glued| term.ends_with(glued)) => Some(Strength::Certain),
-        _ => {
-            let owner = term.strip_suffix("key")?;
-            BEFORE_SECRET_KEY
-                .contains(&owner)
-                .then_some(Strength::Certain)
-        }
+        "token" if follows(BEFORE_TOKEN) => Some(Strength::Benign),
+        "key" if follows(BEFORE_SECRET_KEY) => Some(Strength::Certain),
+        "key" if follows(BEFORE_ORDINARY_KEY) => Some(Strength::Benign),
+        "key" => Some(Strength::Doubtful),
+        _ => match TERMS.binary_search_by_key(&term, |(name, _)| name) {
+            Ok(at) => Some(TERMS[at].1),
+            Err(_) => {
+                let owner = term.strip_suffix("key")?;
+                holds(BEFORE_SECRET_KEY, owner).then_some(Strength::Certain)
+            }
+        },
     }
 }
 
-fn judge(strength: Strength, plural: bool, tail: &[String], in_prose: bool) -> Sensitivity {
-    let is = |list: &[&str]| tail.iter().any(|word| list.contains(&word.as_str()));
-    if is(HARMLESS_TAIL) || (strength != Strength::Guessable && is(HASH_TAIL)) {
+/// What the term says that ends with word `end - 1`, given what comes after it.
+fn judge(strength: Strength, plural: bool, words: &Words, end: usize) -> Sensitivity {
+    let mut tail = (end..words.count()).map(|at| words.word(at));
+    let has = |table| (end..words.count()).any(|at| holds(table, words.word(at)));
+    if has(HARMLESS_TAIL) || (strength != Strength::Guessable && has(HASH_TAIL)) {
         return Sensitivity::Ordinary;
     }
-    let known_tail = tail
-        .iter()
-        .all(|word| VALUE_TAIL.contains(&word.as_str()) || word.len() == 1);
+    let known_tail = tail.all(|word| holds(VALUE_TAIL, word) || word.len() == 1);
     let secret = if plural || strength == Strength::WeakText {
         Sensitivity::Texts
     } else {
@@ -138,132 +135,208 @@ fn judge(strength: Strength, plural: bool, tail: &[String], in_prose: bool) -> S
     match strength {
         Strength::Benign => Sensitivity::Ordinary,
         Strength::Doubtful => Sensitivity::Doubtful,
-        _ if known_tail => secret,
-        // "the password that we sent to the server: …" is a sentence, not a name.
-        _ if in_prose && tail.len() > 2 => Sensitivity::Ordinary,
-        Strength::Certain | Strength::Guessable => secret,
-        Strength::Weak | Strength::WeakText => Sensitivity::Doubtful,
+        Strength::Weak | Strength::WeakText if !known_tail => Sensitivity::Doubtful,
+        _ => secret,
     }
 }
 
 /// The lower-case words of a name, without digits and without what the masker itself wrote.
-fn words(name: &str) -> Vec<String> {
-    let name = placeholder::without(name);
-    let visible = name.chars().filter(|c| !is_invisible(*c)).map(narrow);
-    let letters: Vec<char> = visible.collect();
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for (at, c) in letters.iter().enumerate() {
-        let next_is_lower = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
-        let last_is_upper = at > 0 && letters[at - 1].is_uppercase();
-        let starts_word = c.is_uppercase() && (!last_is_upper || next_is_lower);
-        let is_letter = c.is_alphabetic();
-        if (!is_letter || starts_word) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
-        }
-        if is_letter {
-            word.extend(c.to_lowercase());
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
+struct Words {
+    /// All words, one after the other.
+    joined: String,
+    /// Where each word ends in it.
+    ends: Vec<usize>,
 }
 
-/// Chosen by people, so that even a hash of it can be guessed.
-#[rustfmt::skip]
-const GUESSABLE: &[&str] = &[
-    "password", "passwd", "pwd", "passphrase", "passcode", "passwort", "kennwort", "contraseña", "contrasena",
-    "senha", "motdepasse", "пароль", "密码", "密碼", "パスワード", "비밀번호",
-];
+impl Words {
+    fn of(name: &str) -> Self {
+        let name = placeholder::without(name);
+        let mut words = Self {
+            joined: String::with_capacity(name.len()),
+            ends: Vec::with_capacity(8),
+        };
+        let mut letters = name
+            .chars()
+            .filter(|c| !is_invisible(*c))
+            .map(narrow)
+            .peekable();
+        let mut last_is_upper = false;
+        while let Some(c) = letters.next() {
+            let next_is_lower = letters.peek().is_some_and(|next| next.is_lowercase());
+            let starts_word = c.is_uppercase() && (!last_is_upper || next_is_lower);
+            if !c.is_alphabetic() || starts_word {
+                words.end();
+            }
+            if c.is_alphabetic() {
+                words.joined.extend(c.to_lowercase());
+            }
+            last_is_upper = c.is_uppercase();
+        }
+        words.end();
+        words
+    }
 
-/// Secrets whatever follows, short of a harmless tail.
-#[rustfmt::skip]
-const CERTAIN: &[&str] = &[
-    "secret", "credential", "authorization", "apikey", "dsn", "connectionstring", "connstring", "connectionstr",
-    "connstr", "seedphrase", "mnemonic", "recoverycode", "recoveryphrase", "backupcode", "kubeconfig", "secretid",
-    "amzsignature", "sharedaccesssignature", "clientassertion", "basicauth", "privkey",
-];
+    fn end(&mut self) {
+        if self.joined.len() > self.ends.last().copied().unwrap_or(0) {
+            self.ends.push(self.joined.len());
+        }
+    }
 
-/// Secrets alone or with a tail that says which value it is.
+    fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn word(&self, at: usize) -> &str {
+        self.run(at, at + 1)
+    }
+
+    /// The words from `start` to before `end`, as one.
+    fn run(&self, start: usize, end: usize) -> &str {
+        let begin = start.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.joined[begin..self.ends[end - 1]]
+    }
+}
+
+fn holds(table: &[&str], word: &str) -> bool {
+    table.binary_search(&word).is_ok()
+}
+
+fn holds_end(table: &[&str], word: &str) -> bool {
+    table.iter().any(|end| word.ends_with(end))
+}
+
+/// How many words after a term are looked at for what they make of it.
+const LONGEST_TAIL: usize = 6;
+/// Fewer in "the password that we sent to the server: …", which is a sentence and no name.
+const LONGEST_TAIL_IN_PROSE: usize = 2;
+
+/// Words, and runs of words, that name a secret.
 #[rustfmt::skip]
-const WEAK: &[&str] = &[
-    "token", "cookie", "pin", "otp", "totp", "jwt", "bearer", "cvv", "cvc", "onetimecode", "verificationcode",
+const TERMS: &[(&str, Strength)] = &[
+    ("amzsignature", Strength::Certain), ("apikey", Strength::Certain), ("auth", Strength::Doubtful),
+    ("authorization", Strength::Certain), ("backupcode", Strength::Certain), ("basicauth", Strength::Certain),
+    ("bearer", Strength::Weak), ("clientassertion", Strength::Certain), ("connectionstr", Strength::Certain),
+    ("connectionstring", Strength::Certain), ("connstr", Strength::Certain), ("connstring", Strength::Certain),
+    ("contrasena", Strength::Guessable), ("contraseña", Strength::Guessable), ("cookie", Strength::Weak),
+    ("credential", Strength::Certain), ("cvc", Strength::Weak), ("cvv", Strength::Weak), ("dsn", Strength::Certain),
+    ("jwt", Strength::Weak), ("kennwort", Strength::Guessable), ("kubeconfig", Strength::Certain),
+    ("mnemonic", Strength::Certain), ("motdepasse", Strength::Guessable), ("onetimecode", Strength::Weak),
+    ("otp", Strength::Weak), ("pass", Strength::WeakText), ("passcode", Strength::Guessable),
+    ("passphrase", Strength::Guessable), ("passwd", Strength::Guessable), ("password", Strength::Guessable),
+    ("passwort", Strength::Guessable), ("pin", Strength::Weak), ("privkey", Strength::Certain),
+    ("pwd", Strength::Guessable), ("recoverycode", Strength::Certain), ("recoveryphrase", Strength::Certain),
+    ("secret", Strength::Certain), ("secretid", Strength::Certain), ("seedphrase", Strength::Certain),
+    ("senha", Strength::Guessable), ("sharedaccesssignature", Strength::Certain), ("token", Strength::Weak),
+    ("totp", Strength::Weak), ("verificationcode", Strength::Weak), ("пароль", Strength::Guessable),
+    ("パスワード", Strength::Guessable), ("密码", Strength::Guessable), ("密碼", Strength::Guessable),
+    ("비밀번호", Strength::Guessable),
 ];
 
 /// Ends of names that were written as one word.
 #[rustfmt::skip]
 const GLUED: &[&str] = &[
-    "password", "passwd", "passphrase", "passwort", "kennwort", "secret", "apikey", "accesstoken", "authtoken",
-    "refreshtoken", "sessiontoken", "idtoken", "bearertoken", "credential", "credentials", "connectionstring",
-    "пароль", "密码", "密碼", "パスワード", "비밀번호",
+    "accesstoken", "apikey", "authtoken", "bearertoken", "connectionstring", "credential", "credentials", "idtoken",
+    "kennwort", "passphrase", "passwd", "password", "passwort", "refreshtoken", "secret", "sessiontoken", "пароль",
+    "パスワード", "密码", "密碼", "비밀번호",
 ];
 
 /// Words before `key` that make it a secret.
 #[rustfmt::skip]
 const BEFORE_SECRET_KEY: &[&str] = &[
-    "api", "private", "secret", "access", "signing", "encryption", "decryption", "master", "shared", "service",
-    "account", "subscription", "ssh", "pgp", "gpg", "hmac", "aes", "rsa", "ed", "deploy", "license", "session",
-    "auth", "root", "storage", "app", "application", "client", "server", "webhook", "data", "wrapping", "symmetric",
-    "admin", "virtual", "integration", "write", "ingest", "ingestion", "token", "recovery",
-    "openai", "anthropic", "azure", "google", "gemini", "mistral",
-    "cohere", "groq", "stripe", "twilio", "sendgrid", "datadog", "litellm", "provider", "upstream", "gateway", "password", "jwt",
-    "cookie", "credential",
+    "access", "account", "admin", "aes", "anthropic", "api", "app", "application", "auth", "azure", "client",
+    "cohere", "cookie", "credential", "data", "datadog", "decryption", "deploy", "ed", "encryption", "gateway",
+    "gemini", "google", "gpg", "groq", "hmac", "ingest", "ingestion", "integration", "jwt", "license", "litellm",
+    "master", "mistral", "openai", "password", "pgp", "private", "provider", "recovery", "root", "rsa", "secret",
+    "sendgrid", "server", "service", "session", "shared", "signing", "ssh", "storage", "stripe", "subscription",
+    "symmetric", "token", "twilio", "upstream", "virtual", "webhook", "wrapping", "write",
 ];
 
 /// Words before `key` that make it anything but a secret.
 #[rustfmt::skip]
 const BEFORE_ORDINARY_KEY: &[&str] = &[
-    "primary", "foreign", "public", "publishable", "sort", "partition", "cache", "idempotency", "unique", "object",
-    "row", "column", "index", "group", "dedup", "deduplication", "hash", "map", "translation", "json", "feature",
-    "flag", "metric", "label", "dictionary", "lookup", "routing", "order", "composite", "natural", "surrogate",
-    "shard", "record", "resource", "setting", "config", "parent", "issue", "property", "attribute", "candidate",
-    "message",
+    "attribute", "cache", "candidate", "column", "composite", "config", "dedup", "deduplication", "dictionary",
+    "feature", "flag", "foreign", "group", "hash", "idempotency", "index", "issue", "json", "label", "lookup", "map",
+    "message", "metric", "natural", "object", "order", "parent", "partition", "primary", "property", "public",
+    "publishable", "record", "resource", "routing", "row", "setting", "shard", "sort", "surrogate", "translation",
+    "unique",
 ];
 
 /// Words before `token` of counting, paging and tokenising.
 #[rustfmt::skip]
 const BEFORE_TOKEN: &[&str] = &[
-    "max", "maximum", "min", "minimum", "total", "avg", "average", "num", "number", "n", "input", "output", "prompt",
-    "completion", "cached", "cache", "reasoning", "thinking", "audio", "image", "video", "text", "next", "page",
-    "paging", "continuation", "pagination", "sync", "eos", "bos", "pad", "unk", "sep", "cls", "mask", "stop", "start",
-    "end", "first", "last", "special", "added", "extra", "used", "remaining", "available", "rate", "budget", "per",
-    "generated", "billed", "accepted", "rejected", "prediction", "cost", "price",
+    "accepted", "added", "audio", "available", "average", "avg", "billed", "bos", "budget", "cache", "cached", "cls",
+    "completion", "continuation", "cost", "end", "eos", "extra", "first", "generated", "image", "input", "last",
+    "mask", "max", "maximum", "min", "minimum", "n", "next", "num", "number", "output", "pad", "page", "pagination",
+    "paging", "per", "prediction", "price", "prompt", "rate", "reasoning", "rejected", "remaining", "sep", "special",
+    "start", "stop", "sync", "text", "thinking", "total", "unk", "used", "video",
 ];
 
 /// Words after a term that make the name one about the secret, not of it.
 #[rustfmt::skip]
 const HARMLESS_TAIL: &[&str] = &[
-    "policy", "policies", "count", "counts", "counter", "limit", "limits", "max", "min", "maximum", "minimum",
-    "length", "size", "ttl", "expiry", "expires", "expiration", "expire", "expired", "age", "days", "hours",
-    "minutes", "seconds", "ms", "rotation", "rotated", "rotate", "interval", "period", "per", "minute", "hour", "day",
-    "rpm", "tpm", "id", "ids", "identifier", "name", "names", "type", "types", "kind", "algorithm", "alg", "format",
-    "encoding", "scheme", "mode", "provider", "source", "store", "manager", "engine", "backend", "arn", "ref",
-    "reference", "path", "file", "filename", "location", "dir", "directory", "url", "uri", "endpoint", "host",
-    "domain", "issuer", "audience", "scope", "scopes", "version", "created", "updated", "modified", "changed", "last",
-    "used", "at", "date", "time", "timestamp", "by", "status", "state", "enabled", "disabled", "required", "optional",
-    "allowed", "valid", "invalid", "strength", "complexity", "score", "label", "description", "title", "comment",
-    "field", "fields", "column", "param", "parameter", "prefix", "suffix", "usage", "rate", "budget", "cost", "price",
-    "total", "details", "stats", "statistics", "config", "configuration", "settings", "options", "rule", "rules",
-    "requirement", "requirements", "consent", "banner", "bucket", "window", "retention", "attempts", "retries",
-    "lockout", "failed", "reset", "authentication", "login", "grant", "flow", "method", "methods", "strategy",
-    "verification", "validation", "validator", "hashing", "sharing", "owner", "user", "username", "role", "group",
-    "expected", "error", "errors",
+    "age", "alg", "algorithm", "allowed", "arn", "at", "attempts", "audience", "authentication", "backend", "banner",
+    "bucket", "budget", "by", "changed", "column", "comment", "complexity", "config", "configuration", "consent",
+    "cost", "count", "counter", "counts", "created", "date", "day", "days", "description", "details", "dir",
+    "directory", "disabled", "domain", "enabled", "encoding", "endpoint", "engine", "error", "errors", "expected",
+    "expiration", "expire", "expired", "expires", "expiry", "failed", "field", "fields", "file", "filename", "flow",
+    "format", "grant", "group", "hashing", "host", "hour", "hours", "id", "identifier", "ids", "interval", "invalid",
+    "issuer", "kind", "label", "last", "length", "limit", "limits", "location", "lockout", "login", "manager", "max",
+    "maximum", "method", "methods", "min", "minimum", "minute", "minutes", "mode", "modified", "ms", "name", "names",
+    "optional", "options", "owner", "param", "parameter", "path", "per", "period", "policies", "policy", "prefix",
+    "price", "provider", "rate", "ref", "reference", "required", "requirement", "requirements", "reset", "retention",
+    "retries", "role", "rotate", "rotated", "rotation", "rpm", "rule", "rules", "scheme", "scope", "scopes", "score",
+    "seconds", "settings", "sharing", "size", "source", "state", "statistics", "stats", "status", "store", "strategy",
+    "strength", "suffix", "time", "timestamp", "title", "total", "tpm", "ttl", "type", "types", "updated", "uri",
+    "url", "usage", "used", "user", "username", "valid", "validation", "validator", "verification", "version",
+    "window",
 ];
 
 /// Words after a term that make it a digest, which is a secret only of a password.
 #[rustfmt::skip]
 const HASH_TAIL: &[&str] = &[
-    "hash", "hashed", "digest", "fingerprint", "sha", "thumbprint", "checksum", "md",
+    "checksum", "digest", "fingerprint", "hash", "hashed", "md", "sha", "thumbprint",
 ];
 
 /// Words after a term that only say which value it is.
 #[rustfmt::skip]
 const VALUE_TAIL: &[&str] = &[
-    "value", "values", "val", "plain", "plaintext", "raw", "text", "clear", "cleartext", "string", "str", "data",
-    "old", "new", "current", "previous", "prev", "original", "encrypted", "enc", "cipher", "ciphertext", "base",
-    "hex", "pem", "der", "jwk", "json", "header", "headers", "env", "prod", "production", "staging", "stage", "dev",
-    "test", "live", "main", "backup", "primary", "secondary", "confirm", "confirmation", "repeat", "again",
-    "provided", "given", "supplied", "received",
+    "again", "backup", "base", "cipher", "ciphertext", "clear", "cleartext", "confirm", "confirmation", "current",
+    "data", "der", "dev", "enc", "encrypted", "env", "given", "header", "headers", "hex", "json", "jwk", "live",
+    "main", "new", "old", "original", "pem", "plain", "plaintext", "prev", "previous", "primary", "prod",
+    "production", "provided", "raw", "received", "repeat", "secondary", "stage", "staging", "str", "string",
+    "supplied", "test", "text", "val", "value", "values",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted_so_that_they_can_be_searched() {
+        let tables = [
+            BEFORE_ORDINARY_KEY,
+            BEFORE_SECRET_KEY,
+            BEFORE_TOKEN,
+            HARMLESS_TAIL,
+            HASH_TAIL,
+            VALUE_TAIL,
+        ];
+        assert!(tables.iter().all(|table| table.is_sorted()));
+        assert!(TERMS.is_sorted_by_key(|(name, _)| name));
+    }
+
+    #[test]
+    fn words_end_at_signs_digits_and_changes_of_case() {
+        let words = |name: &str| {
+            let words = Words::of(name);
+            (0..words.count())
+                .map(|at| words.word(at).to_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(words("xAPIKeys"), "x api keys");
+        assert_eq!(words("oauth2_client-secret.v2"), "oauth client secret v");
+        assert_eq!(words("<masked:api_key> Größe"), "größe");
+        assert_eq!(words("_1-"), "");
+    }
+}

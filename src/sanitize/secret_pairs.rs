@@ -76,23 +76,28 @@ pub(super) fn value_after(
     Some((start..end, class))
 }
 
-/// The secret after a command's flag: `--password hunter2`.
-pub(super) fn value_after_flag(view: &View<'_>, at: usize) -> Option<(Range<usize>, Class)> {
+/// The secret after the blank at `at` that ends a command's flag: `--password hunter2`.
+pub(super) fn value_after_flag(
+    view: &View<'_>,
+    floor: usize,
+    at: usize,
+) -> Option<(Range<usize>, Class)> {
     let bytes = view.bytes();
-    let after_word = at > 0 && !bytes[at - 1].is_ascii_whitespace() && !is_quote(bytes[at - 1]);
-    if after_word || !bytes[at..].starts_with(b"--") {
-        return None;
-    }
-    let start = at + 2;
-    let length = bytes[start..]
+    let length = bytes[floor..at]
         .iter()
+        .rev()
         .take(NAME_BYTES)
         .take_while(|b| is_name(**b))
         .count();
-    let name = start..start + length;
-    let value = name.end + bytes[name.end..].iter().take_while(|b| **b == b' ').count();
-    let is_masked = placeholder::leading(&bytes[value..]) > 0;
-    if value == name.end || is_masked || bytes.get(value).is_none_or(|b| *b == b'-') {
+    let name = at - length..at;
+    let begins = name.start == floor
+        || bytes[name.start - 1].is_ascii_whitespace()
+        || is_quote(bytes[name.start - 1]);
+    if !begins || !bytes[name.clone()].starts_with(b"--") {
+        return None;
+    }
+    let value = at + bytes[at..].iter().take_while(|b| **b == b' ').count();
+    if placeholder::leading(&bytes[value..]) > 0 || bytes.get(value).is_none_or(|b| *b == b'-') {
         return None;
     }
     let sensitivity = secret_names::sensitivity(view.text(name));
@@ -134,8 +139,9 @@ fn name_before(bytes: &[u8], floor: usize, at: usize) -> Option<Range<usize>> {
     let lowest = floor.max(end.saturating_sub(NAME_BYTES));
     let mut start = end;
     while start > lowest {
-        let blank = bytes[start - 1] == b' ' && start > lowest + 1 && is_name(bytes[start - 2]);
-        if !is_name(bytes[start - 1]) && !(blank && start < end) {
+        let follows_word = start < end && start > lowest + 1 && is_name(bytes[start - 2]);
+        let is_inner_blank = follows_word && bytes[start - 1] == b' ';
+        if !is_name(bytes[start - 1]) && !is_inner_blank {
             break;
         }
         start -= 1;
@@ -340,19 +346,22 @@ fn ends_value(bytes: &[u8], at: usize) -> bool {
     let signs = |b: &u8| b",;&|)]}\"'`\\.!?".contains(b);
     let after = at + bytes[at..].iter().take(8).take_while(|b| signs(b)).count();
     let rest = &bytes[after..];
-    let name = rest
-        .iter()
-        .take(NAME_BYTES)
-        .take_while(|b| is_name(**b))
-        .count();
-    let rest_after = rest[name..]
+    // What was masked may have been the name.
+    let masked = placeholder::leading(rest);
+    let name = masked
+        + rest[masked..]
+            .iter()
+            .take(NAME_BYTES)
+            .take_while(|b| is_name(**b))
+            .count();
+    let after_name = rest[name..]
         .iter()
         .take(ESCAPES)
         .find(|b| !is_quote(**b) && **b != b'\\');
     match rest.first() {
         None => true,
-        Some(b) if b.is_ascii_whitespace() || b"{[<".contains(b) => true,
-        Some(_) => name > 0 && rest_after.is_some_and(|b| b"=:".contains(b)),
+        Some(b) if b.is_ascii_whitespace() || b"{[".contains(b) => true,
+        Some(_) => name > 0 && after_name.is_some_and(|b| b"=:".contains(b)),
     }
 }
 

@@ -12,10 +12,12 @@ use super::placeholder::{self, Class};
 /// What begins where a word begins: a key with a known prefix, a JSON web token, a bot token.
 pub(super) fn at_word(bytes: &[u8], at: usize) -> Option<(Range<usize>, Class)> {
     let rest = &bytes[at..];
-    let found = prefixed(rest)
-        .or_else(|| json_web_token(rest))
-        .or_else(|| bot_token(rest))
-        .or_else(|| after_scheme(rest));
+    let found = prefixed(rest).or_else(|| match rest.first()? {
+        b'e' => json_web_token(rest),
+        b'0'..=b'9' => bot_token(rest),
+        b'b' | b'B' => after_scheme(rest),
+        _ => None,
+    });
     found.map(|(range, class)| (at + range.start..at + range.end, class))
 }
 
@@ -45,34 +47,36 @@ pub(super) fn url_password(bytes: &[u8], colon: usize) -> Option<Range<usize>> {
         return None;
     }
     let rest = &rest[..rest.len().min(URL_BYTES)];
-    let rest = &rest[..end_of_url(rest)];
-    let authority = rest
-        .iter()
-        .position(|b| b"/?#".contains(b))
-        .unwrap_or(rest.len());
-    let user = rest[..authority].iter().position(|b| *b == b':')?;
-    let before_slash = &rest[user + 1..authority];
-    let at_sign = match before_slash.iter().rposition(|b| *b == b'@') {
-        Some(place) => user + 1 + place,
-        None if before_slash.iter().all(u8::is_ascii_digit) => return None,
-        None => rest.iter().rposition(|b| *b == b'@')?,
+    let is_end = |b: u8| b.is_ascii_whitespace() || b"\"'`<>|\\".contains(&b);
+    let authority = find_sign(rest, |b| b"/?#".contains(&b) || is_end(b)).unwrap_or(rest.len());
+    let user = find_sign(&rest[..authority], |b| b == b':')?;
+    let port = &rest[user + 1..authority];
+    let at_sign = match port.iter().rposition(|b| *b == b'@') {
+        Some(place) => place,
+        None if port.iter().all(u8::is_ascii_digit) => return None,
+        None => {
+            let rest = &rest[..find_sign(rest, is_end).unwrap_or(rest.len())];
+            rest[user + 1..].iter().rposition(|b| *b == b'@')?
+        }
     };
+    let at_sign = user + 1 + at_sign;
     let password = &rest[user + 1..at_sign];
     let start = colon + "://".len();
     let masked = password.is_empty() || placeholder::leading(password) == password.len();
     (!masked).then(|| start + user + 1..start + at_sign)
 }
 
-fn end_of_url(rest: &[u8]) -> usize {
-    let mut end = 0;
-    while let Some(b) = rest.get(end) {
-        let placeholder = placeholder::leading(&rest[end..]);
-        if placeholder == 0 && (b.is_ascii_whitespace() || b"\"'`<>|\\".contains(b)) {
-            break;
+/// The first byte of a kind that is in no placeholder.
+fn find_sign(text: &[u8], is_sign: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut at = 0;
+    while let Some(b) = text.get(at) {
+        let placeholder = placeholder::leading(&text[at..]);
+        if placeholder == 0 && is_sign(*b) {
+            return Some(at);
         }
-        end += placeholder.max(1);
+        at += placeholder.max(1);
     }
-    end
+    None
 }
 
 /// What the body of a key with a prefix is made of.

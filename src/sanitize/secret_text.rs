@@ -41,7 +41,10 @@ pub(super) fn secret_spans(text: &str) -> Vec<Span> {
                 continue;
             }
             b':' | b'=' | b'>' => after_sign(&view, done, at),
-            b'-' => after_dash(&view, at),
+            b'-' => {
+                secret_shapes::pem_private_key(bytes, at).map(|range| (range, Class::PrivateKey))
+            }
+            b' ' => secret_pairs::value_after_flag(&view, done, at),
             b if b.is_ascii_alphanumeric() && (at == done || begins_word(bytes, at)) => {
                 secret_shapes::at_word(bytes, at)
             }
@@ -69,12 +72,6 @@ fn after_sign(view: &View<'_>, floor: usize, at: usize) -> Option<(Range<usize>,
         .flatten()
         .map(|range| (range, Class::UrlCredentials));
     password.or_else(|| secret_pairs::value_after(view, floor, at))
-}
-
-fn after_dash(view: &View<'_>, at: usize) -> Option<(Range<usize>, Class)> {
-    let key =
-        secret_shapes::pem_private_key(view.bytes(), at).map(|range| (range, Class::PrivateKey));
-    key.or_else(|| secret_pairs::value_after_flag(view, at))
 }
 
 /// Whether a word begins here: after anything but a letter or digit, and after an escaped character

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
+use crate::record::Content;
+
 use super::placeholder::{self, Class};
 use super::secret_names::{self, Sensitivity, looks_generated};
 use super::secret_text::secret_spans;
@@ -24,7 +26,8 @@ pub struct Masked {
 /// * The name may also stand beside the value (`{"name": "Authorization", "value": …}`, `[["cookie", …]]`, JSON Patch,
 ///   `["--password", …]`).
 /// * In every other text, object keys included, what has the shape of a secret becomes `<masked:CLASS>`, and what
-///   follows a secret name (`password=…`) `<masked>`. Texts that hold JSON are masked as JSON.
+///   follows a secret name (`password=…`) `<masked>`. Texts that hold JSON are masked as JSON, and written anew where something
+///   was found; those that repeat a key are masked as text.
 /// * What is nested deeper than 128 levels, or 6 layers of JSON in text, is not looked into: the former is masked
 ///   whole, the latter as text.
 ///
@@ -169,8 +172,11 @@ impl Walk {
             if self.count > before {
                 return value.to_string();
             }
+            // Of a key that is repeated, only the last value was seen: such a text is masked as text.
+            if matches!(Content::of_text(&text), Content::Json(_)) {
+                return text;
+            }
         }
-        // Also where the JSON within held nothing: of a repeated key, only the last value was seen.
         self.plain_text(&text).unwrap_or(text)
     }
 

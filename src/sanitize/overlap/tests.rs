@@ -51,12 +51,12 @@ const CASES: &[(&str, &str, &str)] = &[
     // At an ellipsis.
     ("bad: \"My pa...\"", r#"{"content":"My password is swordfish"}"#, "bad: \"<masked>...\""),
     ("bad: My pa…", "My password is swordfish", "bad: <masked>…"),
-    ("bad: ...dfish", "My password is swordfish", "bad: ...dfish"),
+    ("bad: ...dfish", "My password is swordfish", "bad: ...<masked>"),
     ("bad: ...fish", "My password is sword fish", "bad: ...<masked>"),
     ("bad: My password...", "My password is swordfish", "bad: <masked>..."),
     // Secrets that are in no content, and secrets that content begins.
     ("bad key sk-abcdefgh12345678", "hello", "bad key <masked:api_key>"),
-    ("bad key sk-proj-abcdefgh12345678", "it begins with sk-proj- they say", "bad <masked>"),
+    ("bad key sk-proj-abcdefgh12345678", "it begins with sk-proj- they say", "bad key <masked>"),
 ];
 
 #[test]
