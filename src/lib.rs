@@ -2,8 +2,6 @@
 
 // Floor 0: words.
 pub mod record;
-pub mod sanitize;
-
 // Floor 1: rules.
 pub mod pricing;
 pub mod provider;

@@ -294,7 +294,7 @@ fn masked_message(call: &CapturedCall, message: &RawText) -> String {
         .chain(call.credential.as_ref().map(RawText::as_bytes))
         .collect();
     let text = message.to_text();
-    sanitize::mask_secrets_in_text(&sanitize::mask_repeated_content(&text, &captured)).into_owned()
+    sanitize::mask_repeated_content(&text, &captured)
 }
 
 fn masked(value: Value) -> JsonText {
