@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::columns::{Column, walk_columns};
+use super::day::Day;
+use super::line::write_line;
+use super::read::{LineError, LineFault, StoredRecord, days, read_dir};
 use super::*;
 use crate::clock::Clock;
 use crate::emit::spool::{Consumer, Lane, Origin, SpanView, system_record};
