@@ -71,7 +71,7 @@ fn secrets_are_printed_only_where_they_were_asked_for() {
 
 #[test]
 fn rotating_adds_a_key_and_retires_the_one_before() {
-    let (_directory, path) = generated();
+    let (directory, path) = generated();
     for _ in 0..2 {
         let run = run(&["key", "rotate", "--keyring", &path, "--purpose", "hash"]);
         assert_eq!(run.code, Some(0), "{run:?}");
@@ -88,7 +88,7 @@ fn rotating_adds_a_key_and_retires_the_one_before() {
         ring.keys()[3].id().as_str().ends_with("-3"),
         "ids of one day are numbered"
     );
-    let left: Vec<_> = fs::read_dir(_directory.path()).unwrap().collect();
+    let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "nothing but the keyring is left: {left:?}");
 }
 

@@ -23,7 +23,7 @@ use crate::record::{AuditRecord, Label, Mac, SystemEvent, Timestamp, canonical};
 
 /// A spool whose only consumer is the sink, and a directory for the lines.
 struct Setup {
-    _directory: TempDir,
+    directory: TempDir,
     lines: PathBuf,
     spool: Arc<Spool>,
     keys: Keyring,
@@ -44,7 +44,7 @@ impl Setup {
         let root = directory.path().join("spool");
         let spool = Spool::open(&root, options, vec![Consumer::Lines], &origin, &clock).unwrap();
         Self {
-            _directory: directory,
+            directory,
             lines,
             spool: Arc::new(spool),
             keys: keys(),
