@@ -18,6 +18,7 @@ mod exit;
 mod hash;
 mod key;
 mod keyring_file;
+mod price;
 mod query;
 mod rows;
 mod show;
@@ -43,6 +44,7 @@ struct CommandLine {
 enum Command {
     Hash(hash::Hash),
     Key(key::Key),
+    Price(price::Price),
     Query(query::Query),
     Show(show::Show),
 }
@@ -70,6 +72,7 @@ fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
     match command {
         Command::Hash(hash) => hash.run(out),
         Command::Key(key) => key.run(out),
+        Command::Price(price) => price.run(out),
         Command::Query(query) => query.run(out),
         Command::Show(show) => show.run(out),
     }
