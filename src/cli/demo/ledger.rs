@@ -60,12 +60,17 @@ impl Ledger {
         let received_calls = count(|body| matches!(body, Body::Call(_)));
         let received_changes = count(|body| matches!(body, Body::Change(_)));
         let received_accesses = count(|body| matches!(body, Body::Access(_)));
+        let received_system = count(|body| matches!(body, Body::System(_)));
         let received = logs.len() as u64;
-        // Whoever was never recorded is missing by kind, what was recorded and never came by number.
+        // What was never recorded is missing by kind, what was recorded and never came by number.
         let never_came = run.health.spooled.saturating_sub(received);
         let missing = run.calls.saturating_sub(received_calls)
             + run.administration.changes.saturating_sub(received_changes)
-            + run.administration.accesses.saturating_sub(received_accesses);
+            + run
+                .administration
+                .accesses
+                .saturating_sub(received_accesses)
+            + START_AND_STOP.saturating_sub(received_system);
         Self {
             calls: run.calls,
             spooled: run.health.spooled,
@@ -74,7 +79,7 @@ impl Ledger {
             received_calls,
             received_changes,
             received_accesses,
-            received_system: count(|body| matches!(body, Body::System(_))),
+            received_system,
             lost: missing.max(never_came),
             checks: run.checks(&logs),
         }
@@ -154,19 +159,19 @@ impl Run<'_> {
         mac.is_some_and(|mac| self.keys.verifies(mac, &canonical))
     }
 
-    /// Calls without a span of their own, and spans without a call.
+    /// Calls without a span that agrees, and spans beyond the number of calls.
     fn disagreeing(&self, logs: &[&ReceivedLog]) -> u64 {
         let calls = logs
             .iter()
             .filter(|log| matches!(log.record.body, Body::Call(_)));
-        let (agreeing, others) = calls.fold((0, 0), |(agreeing, others), log| {
+        let (with, without) = calls.fold((0, 0), |(with, without), log| {
             if self.has_span(log) {
-                (agreeing + 1, others)
+                (with + 1, without)
             } else {
-                (agreeing, others + 1)
+                (with, without + 1)
             }
         });
-        others + self.spans().saturating_sub(agreeing)
+        without + self.spans().saturating_sub(with + without)
     }
 
     fn has_span(&self, log: &ReceivedLog) -> bool {
@@ -197,3 +202,9 @@ fn gaps(logs: &[&ReceivedLog], spooled: u64) -> u64 {
         .filter(|number| !numbers.contains(number))
         .count() as u64
 }
+
+/// Records of the trail's own that every run has.
+const START_AND_STOP: u64 = 2;
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,9 @@ impl PrivateTexts {
     fn show_below(&self, path: &Path) -> io::Result<u64> {
         let looked = if path.is_dir() {
             fs::read_dir(path).and_then(|mut entries| {
-                entries.try_fold(0, |found, entry| Ok(found + self.show_below(&entry?.path())?))
+                entries.try_fold(0, |found, entry| {
+                    Ok(found + self.show_below(&entry?.path())?)
+                })
             })
         } else {
             fs::read(path).map(|bytes| self.show_in(&bytes).into())

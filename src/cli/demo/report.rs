@@ -27,7 +27,11 @@ impl Report<'_> {
         writeln!(out)?;
         let all = Totals::of(self.calls.iter().copied());
         let mut models = by("requested_model", self.by_model());
-        models.push(totals_row("requested_model", Cell::Text("all".into()), &all));
+        models.push(totals_row(
+            "requested_model",
+            Cell::Text("all".into()),
+            &all,
+        ));
         table(out, models)?;
         writeln!(out)?;
         table(out, by("user", self.by_user()))?;

@@ -69,7 +69,12 @@ pub(super) fn requested_model(record: &AuditRecord) -> Option<&str> {
 
 /// The user of a record.
 pub(super) fn user(record: &AuditRecord) -> Option<&str> {
-    record.envelope.actor.user_id.as_ref().map(|user| user.as_str())
+    record
+        .envelope
+        .actor
+        .user_id
+        .as_ref()
+        .map(|user| user.as_str())
 }
 
 fn call_of(record: &AuditRecord) -> Option<&Call> {

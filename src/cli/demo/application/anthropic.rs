@@ -60,7 +60,10 @@ impl Anthropic {
     }
 
     async fn post(&self, request: &Value) -> reqwest::Result<reqwest::Response> {
-        let headers = [("x-api-key", "sk-ant-demo"), ("anthropic-version", "2023-06-01")];
+        let headers = [
+            ("x-api-key", "sk-ant-demo"),
+            ("anthropic-version", "2023-06-01"),
+        ];
         let post = self.http.post(&self.url).json(request);
         let post = headers
             .into_iter()
@@ -80,7 +83,9 @@ fn request(model: &str, prompt: &str) -> Value {
 
 /// The text that the events of a stream add up to.
 fn text_of(events: &str) -> String {
-    let data = events.lines().filter_map(|line| line.strip_prefix("data: "));
+    let data = events
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "));
     data.filter_map(|data| serde_json::from_str::<Value>(data).ok())
         .filter_map(|event| Some(event["delta"]["text"].as_str()?.to_owned()))
         .collect()

@@ -64,11 +64,7 @@ impl Application {
     pub(super) async fn call(&self, number: usize, said: &mut PrivateTexts) -> anyhow::Result<()> {
         let (situation, model) = ROTATION[number % ROTATION.len()];
         let user = USERS[number % USERS.len()];
-        let prompt = format!(
-            "{}{}",
-            PROMPTS[number % PROMPTS.len()],
-            situation.marker()
-        );
+        let prompt = format!("{}{}", PROMPTS[number % PROMPTS.len()], situation.marker());
         said.add(&prompt);
         said.add(SYSTEM);
         let answer = match situation {
