@@ -18,6 +18,7 @@ mod exit;
 mod hash;
 mod key;
 mod keyring_file;
+mod price;
 mod query;
 mod rows;
 mod show;
@@ -45,6 +46,7 @@ enum Command {
     Demo(demo::Demo),
     Hash(hash::Hash),
     Key(key::Key),
+    Price(price::Price),
     Query(query::Query),
     Show(show::Show),
 }
@@ -74,6 +76,7 @@ fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
         Command::Demo(demo) => demo.run(out),
         Command::Hash(hash) => hash.run(out),
         Command::Key(key) => key.run(out),
+        Command::Price(price) => price.run(out),
         Command::Query(query) => query.run(out),
         Command::Show(show) => show.run(out),
     }

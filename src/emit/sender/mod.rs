@@ -37,7 +37,7 @@ use tracing::dispatcher::{self, Dispatch};
 
 pub(crate) use self::backoff::Backoff;
 pub(crate) use self::counters::{Course, SenderCounters, SignalStatus};
-pub(crate) use self::dead_letter::{DeadLetter, DeadLetters, dead_letters};
+pub(crate) use self::dead_letter::dead_letters;
 pub(crate) use self::failure::Failure;
 
 use self::delivery::{Circumstances, supervise};
