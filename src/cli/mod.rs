@@ -43,6 +43,8 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "demo")]
+    Demo(demo::Demo),
     Hash(hash::Hash),
     Key(key::Key),
     Price(price::Price),
@@ -72,6 +74,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
     match command {
+        #[cfg(feature = "demo")]
+        Command::Demo(demo) => demo.run(out),
         Command::Hash(hash) => hash.run(out),
         Command::Key(key) => key.run(out),
         Command::Price(price) => price.run(out),
