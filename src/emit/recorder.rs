@@ -208,12 +208,8 @@ impl Recorder {
     pub(crate) fn tell_losses(&self) {
         let now = self.clock.now();
         let new_id = || -> RecordId { self.clock.record_id(now) };
-        self.lane()
-            .tell_losses(self.gate.keys(), now, self.service.as_ref(), new_id);
         for lane in self.spool.lanes() {
-            if lane.stream() != self.lane().stream() {
-                lane.tell_losses(self.gate.keys(), now, None, new_id);
-            }
+            lane.tell_losses(self.gate.keys(), now, new_id);
         }
     }
 

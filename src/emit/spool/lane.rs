@@ -28,6 +28,8 @@ pub(crate) struct Lane {
     path: PathBuf,
     journal: Journal,
     stream: StreamId,
+    /// The service that its segments name: whoever reads a record puts it on the record.
+    service: Option<Label>,
     positions: [Position; 3],
     /// The bound below which damage has been told.
     damage_told: AtomicU64,
@@ -114,7 +116,8 @@ impl Lane {
         nonce: u64,
     ) -> Result<Self, JournalError> {
         let (journal, _) = Journal::open(path, options, &origin.to_meta(), nonce)?;
-        Self::new(path, journal, stream, 0).map_err(RecoverError::into_journal)
+        Self::new(path, journal, (stream, origin.service.clone()), 0)
+            .map_err(RecoverError::into_journal)
     }
 
     /// Opens the lane of a stream whose process is gone, and finishes it: what was begun and not ended becomes a record
@@ -129,10 +132,10 @@ impl Lane {
         now: (Timestamp, impl Fn() -> RecordId),
         nonce: u64,
     ) -> Result<Self, RecoverError> {
-        let meta = recovery::meta(path)?;
-        let (journal, recovered) = Journal::open(path, options, &meta, nonce)?;
+        let origin = recovery::origin(path)?;
+        let (journal, recovered) = Journal::open(path, options, &origin.to_meta(), nonce)?;
         let remains = Remains::read(&journal, &recovered)?;
-        let lane = Self::new(path, journal, stream, remains.next_seq)?;
+        let lane = Self::new(path, journal, (stream, origin.service), remains.next_seq)?;
         lane.totals
             .finals
             .store(remains.finals.len() as u64, Ordering::Relaxed);
@@ -152,7 +155,7 @@ impl Lane {
     fn new(
         path: &Path,
         journal: Journal,
-        stream: StreamId,
+        (stream, service): (StreamId, Option<Label>),
         next_seq: u64,
     ) -> Result<Self, RecoverError> {
         let state = State {
@@ -165,6 +168,7 @@ impl Lane {
         let lane = Self {
             path: path.to_owned(),
             stream,
+            service,
             positions: Default::default(),
             damage_told: AtomicU64::new(0),
             state: Mutex::new(state),
@@ -331,7 +335,6 @@ impl Lane {
         &self,
         keys: &Keyring,
         time: Timestamp,
-        service: Option<&Label>,
         new_id: impl Fn() -> RecordId,
     ) {
         let (losses, mut reserved) = {
@@ -343,8 +346,7 @@ impl Lane {
         };
         for (reason, count) in losses {
             let detail = serde_json::json!({ "count": count, "reason": reason });
-            let mut record = system_record(new_id(), time, SystemEvent::Gap, &detail);
-            record.envelope.service = service.cloned();
+            let mut record = self.gap(new_id(), time, &detail);
             let room = if reserved {
                 Room::Use(GAP_ROOM)
             } else {
@@ -357,6 +359,18 @@ impl Lane {
             }
         }
         self.state().gap_room = reserved || self.journal.reserve(GAP_ROOM).is_ok();
+    }
+
+    /// A record that tells of what is missing from this lane.
+    pub(super) fn gap(
+        &self,
+        id: RecordId,
+        time: Timestamp,
+        detail: &serde_json::Value,
+    ) -> AuditRecord {
+        let mut gap = system_record(id, time, SystemEvent::Gap, detail);
+        gap.envelope.service = self.service.clone();
+        gap
     }
 
     /// Makes durable what was appended so far.

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::frame::{FINAL, Frame, Origin, START};
-use super::lane::{Lane, RecoverError, SEQUENCE_CURSOR, system_record};
+use super::lane::{Lane, RecoverError, SEQUENCE_CURSOR};
 use crate::journal::{Entry, FrameIndex, Journal, Recovered};
 use crate::record::keyring::Keyring;
-use crate::record::{AuditRecord, RecordId, SystemEvent, Timestamp};
+use crate::record::{AuditRecord, RecordId, Timestamp};
 use crate::semconv;
 
 /// What a lane's frames leave to be done.
@@ -32,14 +32,12 @@ struct OpenStart {
     order: u64,
 }
 
-/// The meta that goes on in a dead lane's new segments: that of its newest one.
-pub(super) fn meta(path: &Path) -> Result<Vec<u8>, RecoverError> {
-    let meta = Journal::meta(path)?;
-    let nameless = || Origin::new(None, &[]).to_meta();
-    let meta = meta.map_or_else(nameless, |meta| meta.to_vec());
-    Origin::from_meta(&meta)
-        .map(|_| meta)
-        .ok_or(RecoverError::UnknownVersion)
+/// The emitter that a dead lane's new segments name: that of its newest one.
+pub(super) fn origin(path: &Path) -> Result<Origin, RecoverError> {
+    match Journal::meta(path)? {
+        Some(meta) => Origin::from_meta(&meta).ok_or(RecoverError::UnknownVersion),
+        None => Ok(Origin::new(None, &[])),
+    }
 }
 
 impl Remains {
@@ -107,7 +105,7 @@ impl Remains {
         ] {
             if count > 0 {
                 let detail = serde_json::json!({ "count": count, "reason": reason });
-                let gap = system_record(new_id(), time, SystemEvent::Gap, &detail);
+                let gap = lane.gap(new_id(), time, &detail);
                 lane.finish(gap, super::frame::SpanView::None, keys, None)?;
             }
         }
