@@ -252,18 +252,26 @@ impl Lane {
         self.state().starts.len() as u64
     }
 
-    /// Whether nothing is begun and every consumer has everything.
+    /// Whether nothing is begun, no loss is left to be told, and every consumer has everything.
     pub(crate) fn is_drained(&self, consumers: &[Consumer]) -> bool {
         let written = self.written();
         let all = consumers
             .iter()
             .all(|consumer| self.position(*consumer) >= written);
-        all && self.state().starts.is_empty()
+        let state = self.state();
+        all && state.starts.is_empty() && state.losses.is_empty()
     }
 
-    /// Removes the lane's directory. Its lock is held until the lane is dropped.
+    /// Removes the lane's directory: takes its name away, which is done or not done, and then what is in it. Its lock is
+    /// held until the lane is dropped.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.path)
+        let drained = self
+            .path
+            .with_file_name(format!("{}{}", super::DRAINED_PREFIX, self.stream));
+        fs::rename(&self.path, &drained)?;
+        // Whoever opens the spool next sweeps away what cannot be deleted now.
+        let _ = fs::remove_dir_all(drained);
+        Ok(())
     }
 
     /// Counts frames that turned out to be missing, once, whoever comes upon them how often.
@@ -317,9 +325,12 @@ impl Lane {
         } else {
             Room::Free
         };
-        let appended = self.append(&mut record, view, keys, room);
-        if let Some(StartToken(index)) = start {
-            self.close(index, appended.is_ok());
+        let start = start.map(|StartToken(index)| index);
+        let appended = self.append(&mut record, view, keys, room, start);
+        if let (Some(index), Err(_)) = (start, &appended) {
+            self.state().starts.remove(&index);
+            // A reservation that is not there any more needs no giving back.
+            let _ = self.journal.unreserve(END_ROOM);
         }
         appended
     }
@@ -352,7 +363,10 @@ impl Lane {
             } else {
                 Room::Free
             };
-            if self.append(&mut record, SpanView::None, keys, room).is_ok() {
+            if self
+                .append(&mut record, SpanView::None, keys, room, None)
+                .is_ok()
+            {
                 reserved = false;
             } else {
                 *self.state().losses.entry(reason).or_default() += count;
@@ -434,6 +448,7 @@ impl Lane {
         view: SpanView,
         keys: &Keyring,
         room: Room,
+        start: Option<u64>,
     ) -> Result<FrameIndex, AppendError> {
         let mut buffers = self.take_buffers();
         record.envelope.position = Some(StreamPosition {
@@ -463,20 +478,15 @@ impl Lane {
         if let Ok(index) = appended {
             state.finals.insert(index.0);
             state.next_seq += 1;
+            // Under the same lock as the end: a start that is copied forward must not come to stand behind its end.
+            if let Some(start) = start {
+                state.starts.remove(&start);
+            }
             self.totals.finals.fetch_add(1, Ordering::Relaxed);
         }
         drop(state);
         self.put_back(buffers);
         appended
-    }
-
-    /// Forgets a start; where its end was not written, the room kept for it is given back.
-    fn close(&self, index: u64, ended: bool) {
-        self.state().starts.remove(&index);
-        if !ended {
-            // A reservation that is not there any more needs no giving back.
-            let _ = self.journal.unreserve(END_ROOM);
-        }
     }
 
     /// Copies starts that stand below `consumed`, and so would keep their segments, to the end of the journal.

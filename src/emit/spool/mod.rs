@@ -2,7 +2,8 @@
 //!
 //! One root for all processes of a machine; in it one lane a stream, a locked directory named `lane-<stream id>`. A
 //! process writes its own lane, and takes over the lanes of processes that are gone. A lane is read by its consumers,
-//! each with a cursor of its own: what all of them have is released.
+//! each with a cursor of its own: what all of them have is released. A lane that nobody needs is renamed to
+//! `drained-<stream id>` and then deleted, so that a crash in between leaves no part of it that could be taken over.
 
 mod finals;
 mod frame;
@@ -85,6 +86,7 @@ impl Spool {
     pub(crate) fn adopt(&self, keys: &Keyring, clock: &Clock) -> usize {
         let mut adopted = 0;
         lock(&self.unreadable).retain(|path, _| path.exists());
+        self.sweep();
         for (path, stream) in self.strangers() {
             let now = clock.now();
             let nonce = u64::from_le_bytes(clock.random());
@@ -157,6 +159,19 @@ impl Spool {
         }
     }
 
+    /// Deletes what a crash left of lanes that nobody needs. What cannot be deleted stays for the next time.
+    fn sweep(&self) {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let drained = entries.filter(|entry| {
+            let name = entry.file_name();
+            name.to_str()
+                .is_some_and(|name| name.starts_with(DRAINED_PREFIX))
+        });
+        for entry in drained {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+
     fn strangers(&self) -> Vec<(PathBuf, StreamId)> {
         let known: Vec<StreamId> = self.lanes().iter().map(|lane| lane.stream()).collect();
         let Ok(entries) = fs::read_dir(&self.root) else {
@@ -216,5 +231,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const LANE_PREFIX: &str = "lane-";
+const DRAINED_PREFIX: &str = "drained-";
 /// Lanes that are made before it is given up.
 const ATTEMPTS: u32 = 16;
