@@ -116,8 +116,11 @@ impl Lane {
         nonce: u64,
     ) -> Result<Self, JournalError> {
         let (journal, _) = Journal::open(path, options, &origin.to_meta(), nonce)?;
-        Self::new(path, journal, (stream, origin.service.clone()), 0)
-            .map_err(RecoverError::into_journal)
+        let lane = Self::new(path, journal, (stream, origin.service.clone()), 0)
+            .map_err(RecoverError::into_journal)?;
+        // What is lost when the lane fills up at once is to be told too.
+        lane.state().gap_room = lane.journal.reserve(GAP_ROOM).is_ok();
+        Ok(lane)
     }
 
     /// Opens the lane of a stream whose process is gone, and finishes it: what was begun and not ended becomes a record
