@@ -56,7 +56,8 @@ impl Trail {
                 let mac: Mac = line.mac.parse().unwrap();
                 assert!(
                     keys.verifies(&mac, line.record.get().as_bytes()),
-                    "the code of a line does not hold"
+                    "the code of a line does not hold: {}",
+                    line.record.get()
                 );
                 trail.take(record);
             }
@@ -157,12 +158,12 @@ impl Trail {
         details.collect()
     }
 
-    /// What gap records count, by reason.
+    /// What gap records count, by reason; zero where they do not know how many.
     pub(crate) fn gaps(&self) -> BTreeMap<String, u64> {
         let mut gaps = BTreeMap::new();
         for detail in self.system(SystemEvent::Gap) {
             let reason = detail["reason"].as_str().unwrap().to_owned();
-            *gaps.entry(reason).or_default() += detail["count"].as_u64().unwrap();
+            *gaps.entry(reason).or_default() += detail["count"].as_u64().unwrap_or(0);
         }
         gaps
     }

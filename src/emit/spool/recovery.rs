@@ -23,6 +23,8 @@ pub(super) struct Remains {
     missing: u64,
     /// Starts that could not be read.
     unreadable: u64,
+    /// Bytes that were cut off behind the last whole frame.
+    torn_tail_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -43,7 +45,10 @@ pub(super) fn origin(path: &Path) -> Result<Origin, RecoverError> {
 impl Remains {
     /// Reads the whole lane.
     pub(super) fn read(journal: &Journal, recovered: &Recovered) -> Result<Self, RecoverError> {
-        let mut remains = Self::default();
+        let mut remains = Self {
+            torn_tail_bytes: recovered.torn_tail_bytes,
+            ..Self::default()
+        };
         let told = journal.load_cursor(TOLD_CURSOR)?.unwrap_or_default();
         let mut reader = journal.reader(recovered.first);
         while let Some(entry) = reader.next(journal.written())? {
@@ -80,8 +85,8 @@ impl Remains {
         Ok(remains)
     }
 
-    /// Writes what is owed: a record of unknown outcome for every open start, in the order of the starts, and a gap
-    /// record where frames are missing.
+    /// Writes what is owed: a record of unknown outcome for every open start, in the order of the starts, and gap
+    /// records where frames are missing or the end was torn off.
     pub(super) fn finish(
         mut self,
         lane: &Lane,
@@ -99,12 +104,14 @@ impl Remains {
                 None => self.unreadable += 1,
             }
         }
-        for (count, reason) in [
-            (self.missing, "frames_damaged"),
-            (self.unreadable, "starts_unreadable"),
+        // How many records were in a torn tail, if any, nobody knows.
+        for (measure, amount, reason) in [
+            ("count", self.missing, "frames_damaged"),
+            ("count", self.unreadable, "starts_unreadable"),
+            ("bytes", self.torn_tail_bytes, "torn_tail"),
         ] {
-            if count > 0 {
-                let detail = serde_json::json!({ "count": count, "reason": reason });
+            if amount > 0 {
+                let detail = serde_json::json!({ measure: amount, "reason": reason });
                 let gap = lane.gap(new_id(), time, &detail);
                 lane.finish(gap, super::frame::SpanView::None, keys, None)?;
             }
