@@ -14,7 +14,7 @@ use super::json_lines::JsonLines;
 use super::layer::AuditLayer;
 use super::recorder::Recorder;
 use super::sender::Sender;
-use crate::record::{AccessOutcome, SystemEvent};
+use crate::record::AccessOutcome;
 
 /// An audit trail of the calls that this process makes of models.
 ///
@@ -123,7 +123,8 @@ impl Auditor {
         AccessRecord::new(Arc::clone(&self.inner.recorder), operation, outcome)
     }
 
-    /// Switches recording on or off, which is itself recorded. Calls that have begun are finished.
+    /// Switches recording on or off, which is itself recorded. While it is off, calls, changes and accesses leave no
+    /// record and nothing fails; calls that had begun before are finished.
     ///
     /// # Errors
     /// [`GuardError::NotRecorded`] where the switch could not be recorded; it is switched all the same.
@@ -155,7 +156,7 @@ impl Auditor {
     /// Ends the auditor: records its stop, makes everything durable, and delivers until all is done or the deadline has
     /// passed. Blocks the thread; it may be a worker of any runtime, since the auditor's own threads do the work.
     ///
-    /// Calls that end later are counted as dropped, so shut down last. A second shutdown does nothing.
+    /// Calls that end later are counted as dropped, so shut down last. A second shutdown only says how it stands.
     pub fn shutdown(&self, deadline: Duration) -> Drained {
         self.inner.shut_down(deadline)
     }
@@ -209,12 +210,10 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
             .take()
         else {
-            return Drained::Complete;
+            return self.drained();
         };
         let recorder = &self.recorder;
-        // A stop that cannot be written shows as a stream without one.
-        let _ = recorder.system(SystemEvent::Stop, &serde_json::json!({}));
-        recorder.close();
+        recorder.stop();
         recorder.wait_all_durable();
         let started = recorder.clock().moment();
         if let Some(lines) = running.lines.take() {
@@ -225,13 +224,18 @@ impl Inner {
             sender.stop(deadline.saturating_sub(spent));
         }
         running.flusher.stop();
-        let drained = if recorder.spool().is_drained() {
-            Drained::Complete
-        } else {
-            Drained::Remaining(recorder.spool().depth())
-        };
+        let drained = self.drained();
         recorder.spool().close();
         drained
+    }
+
+    fn drained(&self) -> Drained {
+        let spool = self.recorder.spool();
+        if spool.is_drained() {
+            Drained::Complete
+        } else {
+            Drained::Remaining(spool.depth())
+        }
     }
 }
 

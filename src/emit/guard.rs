@@ -180,6 +180,14 @@ pub struct CallGuard {
     open: Option<Open>,
     on_failure: OnFailure,
     durability: Durability,
+    recording: Recording,
+}
+
+/// Whether a call is recorded, which is settled when it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recording {
+    Off,
+    On,
 }
 
 struct Open {
@@ -197,8 +205,17 @@ impl CallGuard {
         call.trace = Some(trace);
         let view = recorder.view(view);
         let begun = recorder.clock().moment();
-        let token = match recorder.begin(&call, view) {
-            Ok(token) => Some(token),
+        let recording = if recorder.is_enabled() {
+            Recording::On
+        } else {
+            Recording::Off
+        };
+        let begin = || match recording {
+            Recording::Off => Ok(None),
+            Recording::On => recorder.begin(&call, view).map(Some),
+        };
+        let token = match begin() {
+            Ok(token) => token,
             Err(_) if on_failure == OnFailure::DropAndCount => None,
             Err(fault) => return Err(refused(&fault)),
         };
@@ -226,6 +243,7 @@ impl CallGuard {
             open,
             on_failure,
             durability,
+            recording,
         })
     }
 
@@ -338,6 +356,9 @@ impl CallGuard {
             });
         };
         let id = open.call.record_id;
+        if self.recording == Recording::Off {
+            return Ok(id);
+        }
         open.call.duration_ns = Some(self.recorder.clock().moment().nanos_since(open.begun));
         let written = match self.recorder.end(open.call, open.view, open.start) {
             Ok(index) => index,

@@ -1,7 +1,7 @@
 //! The recorder: takes captured calls through the gate into the spool. What layer, guard and streams stand on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::flusher::Bell;
 use super::guard::GuardError;
@@ -9,9 +9,7 @@ use super::health::Health;
 use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
-use crate::record::{
-    AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, System, SystemEvent,
-};
+use crate::record::{AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, SystemEvent};
 use crate::refine::{CapturedChange, Gate};
 use crate::semconv::SpanIdentity;
 
@@ -24,8 +22,16 @@ pub(crate) struct Recorder {
     bell: Arc<Bell>,
     service: Option<Label>,
     spans: Spans,
-    closed: AtomicBool,
+    /// Read while a record is written, so that none is written behind the last one.
+    closed: RwLock<Closed>,
     enabled: AtomicBool,
+}
+
+/// Whether the stream has its last record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closed {
+    No,
+    Yes,
 }
 
 /// When calls are sent as spans, beside their log records.
@@ -59,7 +65,7 @@ impl Recorder {
         service: Option<Label>,
         spans: Spans,
     ) -> Self {
-        let (closed, enabled) = (AtomicBool::new(false), AtomicBool::new(true));
+        let (closed, enabled) = (RwLock::new(Closed::No), AtomicBool::new(true));
         Self {
             gate,
             spool,
@@ -77,7 +83,7 @@ impl Recorder {
         &self.clock
     }
 
-    /// Whether calls are recorded.
+    /// Whether calls, changes and accesses are recorded.
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Relaxed)
     }
@@ -119,7 +125,7 @@ impl Recorder {
         call: &CapturedCall,
         view: SpanView,
     ) -> Result<StartToken, RecordFault> {
-        self.open()?;
+        let _open = self.open()?;
         let token = self.lane().start(&self.gate.start(call), view)?;
         self.bell.ring();
         Ok(token)
@@ -180,20 +186,8 @@ impl Recorder {
         event: SystemEvent,
         detail: &serde_json::Value,
     ) -> Result<FrameIndex, RecordFault> {
-        let envelope = self.envelope();
-        let mut detail = detail.clone();
-        let (started, finals, dropped) = self.lane().totals();
-        if let Some(detail) = detail.as_object_mut() {
-            detail.insert("started".into(), started.into());
-            detail.insert("final".into(), finals.into());
-            detail.insert("dropped".into(), dropped.into());
-        }
-        let Body::System(System { detail, .. }) =
-            system_record(envelope.record_id, envelope.time, event, &detail).body
-        else {
-            unreachable!("a system record has a system body");
-        };
-        self.other(envelope, Body::System(System { event, detail }))
+        let _open = self.open()?;
+        self.append(self.about_the_trail(event, detail), SpanView::None, None)
     }
 
     /// The envelope of something that happens now.
@@ -208,12 +202,8 @@ impl Recorder {
     pub(crate) fn tell_losses(&self) {
         let now = self.clock.now();
         let new_id = || -> RecordId { self.clock.record_id(now) };
-        self.lane()
-            .tell_losses(self.gate.keys(), now, self.service.as_ref(), new_id);
         for lane in self.spool.lanes() {
-            if lane.stream() != self.lane().stream() {
-                lane.tell_losses(self.gate.keys(), now, None, new_id);
-            }
+            lane.tell_losses(self.gate.keys(), now, new_id);
         }
     }
 
@@ -251,9 +241,14 @@ impl Recorder {
         }
     }
 
-    /// Takes nothing more.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+    /// Writes the last record of the stream, behind all that were being written, and takes nothing more.
+    pub(crate) fn stop(&self) {
+        self.tell_losses();
+        let mut closed = self.closed.write().unwrap_or_else(PoisonError::into_inner);
+        let stop = self.about_the_trail(SystemEvent::Stop, &serde_json::json!({}));
+        // A stop that cannot be written shows as a stream without one.
+        let _ = self.append(stop, SpanView::None, None);
+        *closed = Closed::Yes;
     }
 
     /// This process's lane.
@@ -272,17 +267,43 @@ impl Recorder {
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        self.open()?;
+        let _open = self.open()?;
+        self.append(record, view, start)
+    }
+
+    /// Writes a record of a stream that is known to be open.
+    fn append(
+        &self,
+        record: AuditRecord,
+        view: SpanView,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
         let index = self.lane().finish(record, view, self.gate.keys(), start)?;
         self.bell.ring();
         Ok(index)
     }
 
-    fn open(&self) -> Result<(), RecordFault> {
-        if self.closed.load(Ordering::Acquire) {
-            Err(RecordFault::Closed)
-        } else {
-            Ok(())
+    /// A record about the trail itself, with the totals of this stream.
+    fn about_the_trail(&self, event: SystemEvent, detail: &serde_json::Value) -> AuditRecord {
+        let mut detail = detail.clone();
+        let (started, finals, dropped) = self.lane().totals();
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("started".into(), started.into());
+            detail.insert("final".into(), finals.into());
+            detail.insert("dropped".into(), dropped.into());
+        }
+        let envelope = self.envelope();
+        let mut record = system_record(envelope.record_id, envelope.time, event, &detail);
+        record.envelope = envelope;
+        self.gate.refine_other(record.envelope, record.body)
+    }
+
+    /// Holds the stream open while a record is written.
+    fn open(&self) -> Result<RwLockReadGuard<'_, Closed>, RecordFault> {
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        match *closed {
+            Closed::No => Ok(closed),
+            Closed::Yes => Err(RecordFault::Closed),
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Lane {
     path: PathBuf,
     journal: Journal,
     stream: StreamId,
+    /// The service that its segments name: whoever reads a record puts it on the record.
+    service: Option<Label>,
     positions: [Position; 3],
     /// The bound below which damage has been told.
     damage_told: AtomicU64,
@@ -114,7 +116,11 @@ impl Lane {
         nonce: u64,
     ) -> Result<Self, JournalError> {
         let (journal, _) = Journal::open(path, options, &origin.to_meta(), nonce)?;
-        Self::new(path, journal, stream, 0).map_err(RecoverError::into_journal)
+        let lane = Self::new(path, journal, (stream, origin.service.clone()), 0)
+            .map_err(RecoverError::into_journal)?;
+        // What is lost when the lane fills up at once is to be told too.
+        lane.state().gap_room = lane.journal.reserve(GAP_ROOM).is_ok();
+        Ok(lane)
     }
 
     /// Opens the lane of a stream whose process is gone, and finishes it: what was begun and not ended becomes a record
@@ -129,10 +135,10 @@ impl Lane {
         now: (Timestamp, impl Fn() -> RecordId),
         nonce: u64,
     ) -> Result<Self, RecoverError> {
-        let meta = recovery::meta(path)?;
-        let (journal, recovered) = Journal::open(path, options, &meta, nonce)?;
+        let origin = recovery::origin(path)?;
+        let (journal, recovered) = Journal::open(path, options, &origin.to_meta(), nonce)?;
         let remains = Remains::read(&journal, &recovered)?;
-        let lane = Self::new(path, journal, stream, remains.next_seq)?;
+        let lane = Self::new(path, journal, (stream, origin.service), remains.next_seq)?;
         lane.totals
             .finals
             .store(remains.finals.len() as u64, Ordering::Relaxed);
@@ -152,7 +158,7 @@ impl Lane {
     fn new(
         path: &Path,
         journal: Journal,
-        stream: StreamId,
+        (stream, service): (StreamId, Option<Label>),
         next_seq: u64,
     ) -> Result<Self, RecoverError> {
         let state = State {
@@ -165,6 +171,7 @@ impl Lane {
         let lane = Self {
             path: path.to_owned(),
             stream,
+            service,
             positions: Default::default(),
             damage_told: AtomicU64::new(0),
             state: Mutex::new(state),
@@ -248,18 +255,26 @@ impl Lane {
         self.state().starts.len() as u64
     }
 
-    /// Whether nothing is begun and every consumer has everything.
+    /// Whether nothing is begun, no loss is left to be told, and every consumer has everything.
     pub(crate) fn is_drained(&self, consumers: &[Consumer]) -> bool {
         let written = self.written();
         let all = consumers
             .iter()
             .all(|consumer| self.position(*consumer) >= written);
-        all && self.state().starts.is_empty()
+        let state = self.state();
+        all && state.starts.is_empty() && state.losses.is_empty()
     }
 
-    /// Removes the lane's directory. Its lock is held until the lane is dropped.
+    /// Removes the lane's directory: takes its name away, which is done or not done, and then what is in it. Its lock is
+    /// held until the lane is dropped.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.path)
+        let drained = self
+            .path
+            .with_file_name(format!("{}{}", super::DRAINED_PREFIX, self.stream));
+        fs::rename(&self.path, &drained)?;
+        // Whoever opens the spool next sweeps away what cannot be deleted now.
+        let _ = fs::remove_dir_all(drained);
+        Ok(())
     }
 
     /// Counts frames that turned out to be missing, once, whoever comes upon them how often.
@@ -313,9 +328,12 @@ impl Lane {
         } else {
             Room::Free
         };
-        let appended = self.append(&mut record, view, keys, room);
-        if let Some(StartToken(index)) = start {
-            self.close(index, appended.is_ok());
+        let start = start.map(|StartToken(index)| index);
+        let appended = self.append(&mut record, view, keys, room, start);
+        if let (Some(index), Err(_)) = (start, &appended) {
+            self.state().starts.remove(&index);
+            // A reservation that is not there any more needs no giving back.
+            let _ = self.journal.unreserve(END_ROOM);
         }
         appended
     }
@@ -331,7 +349,6 @@ impl Lane {
         &self,
         keys: &Keyring,
         time: Timestamp,
-        service: Option<&Label>,
         new_id: impl Fn() -> RecordId,
     ) {
         let (losses, mut reserved) = {
@@ -343,20 +360,34 @@ impl Lane {
         };
         for (reason, count) in losses {
             let detail = serde_json::json!({ "count": count, "reason": reason });
-            let mut record = system_record(new_id(), time, SystemEvent::Gap, &detail);
-            record.envelope.service = service.cloned();
+            let mut record = self.gap(new_id(), time, &detail);
             let room = if reserved {
                 Room::Use(GAP_ROOM)
             } else {
                 Room::Free
             };
-            if self.append(&mut record, SpanView::None, keys, room).is_ok() {
+            if self
+                .append(&mut record, SpanView::None, keys, room, None)
+                .is_ok()
+            {
                 reserved = false;
             } else {
                 *self.state().losses.entry(reason).or_default() += count;
             }
         }
         self.state().gap_room = reserved || self.journal.reserve(GAP_ROOM).is_ok();
+    }
+
+    /// A record that tells of what is missing from this lane.
+    pub(super) fn gap(
+        &self,
+        id: RecordId,
+        time: Timestamp,
+        detail: &serde_json::Value,
+    ) -> AuditRecord {
+        let mut gap = system_record(id, time, SystemEvent::Gap, detail);
+        gap.envelope.service = self.service.clone();
+        gap
     }
 
     /// Makes durable what was appended so far.
@@ -420,6 +451,7 @@ impl Lane {
         view: SpanView,
         keys: &Keyring,
         room: Room,
+        start: Option<u64>,
     ) -> Result<FrameIndex, AppendError> {
         let mut buffers = self.take_buffers();
         record.envelope.position = Some(StreamPosition {
@@ -449,20 +481,15 @@ impl Lane {
         if let Ok(index) = appended {
             state.finals.insert(index.0);
             state.next_seq += 1;
+            // Under the same lock as the end: a start that is copied forward must not come to stand behind its end.
+            if let Some(start) = start {
+                state.starts.remove(&start);
+            }
             self.totals.finals.fetch_add(1, Ordering::Relaxed);
         }
         drop(state);
         self.put_back(buffers);
         appended
-    }
-
-    /// Forgets a start; where its end was not written, the room kept for it is given back.
-    fn close(&self, index: u64, ended: bool) {
-        self.state().starts.remove(&index);
-        if !ended {
-            // A reservation that is not there any more needs no giving back.
-            let _ = self.journal.unreserve(END_ROOM);
-        }
     }
 
     /// Copies starts that stand below `consumed`, and so would keep their segments, to the end of the journal.

@@ -2,7 +2,8 @@
 //!
 //! One root for all processes of a machine; in it one lane a stream, a locked directory named `lane-<stream id>`. A
 //! process writes its own lane, and takes over the lanes of processes that are gone. A lane is read by its consumers,
-//! each with a cursor of its own: what all of them have is released.
+//! each with a cursor of its own: what all of them have is released. A lane that nobody needs is renamed to
+//! `drained-<stream id>` and then deleted, so that a crash in between leaves no part of it that could be taken over.
 
 mod finals;
 mod frame;
@@ -57,15 +58,7 @@ impl Spool {
             .mode(0o700)
             .create(root)
             .map_err(failed)?;
-        let stream = clock.stream_id();
-        let nonce = u64::from_le_bytes(clock.random());
-        let own = Lane::create(
-            &root.join(lane_name(stream)),
-            options,
-            stream,
-            origin,
-            nonce,
-        )?;
+        let own = create_lane(root, options, origin, clock)?;
         Ok(Self {
             root: root.to_owned(),
             options,
@@ -92,6 +85,8 @@ impl Spool {
     /// Takes over every lane whose process is gone, and says how many. A lane that cannot be read is left as it is.
     pub(crate) fn adopt(&self, keys: &Keyring, clock: &Clock) -> usize {
         let mut adopted = 0;
+        lock(&self.unreadable).retain(|path, _| path.exists());
+        self.sweep();
         for (path, stream) in self.strangers() {
             let now = clock.now();
             let nonce = u64::from_le_bytes(clock.random());
@@ -102,7 +97,7 @@ impl Spool {
                     self.adopted().push(Arc::new(lane));
                     adopted += 1;
                 }
-                Err(RecoverError::Journal(JournalError::Locked { .. })) => {}
+                Err(RecoverError::Journal(error)) if is_somebody_elses(&error) => {}
                 Err(error) => {
                     lock(&self.unreadable).insert(path, error.to_string());
                 }
@@ -164,6 +159,19 @@ impl Spool {
         }
     }
 
+    /// Deletes what a crash left of lanes that nobody needs. What cannot be deleted stays for the next time.
+    fn sweep(&self) {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let drained = entries.filter(|entry| {
+            let name = entry.file_name();
+            name.to_str()
+                .is_some_and(|name| name.starts_with(DRAINED_PREFIX))
+        });
+        for entry in drained {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+
     fn strangers(&self) -> Vec<(PathBuf, StreamId)> {
         let known: Vec<StreamId> = self.lanes().iter().map(|lane| lane.stream()).collect();
         let Ok(entries) = fs::read_dir(&self.root) else {
@@ -184,6 +192,36 @@ impl Spool {
     }
 }
 
+/// Makes the lane of this process. Between the making of its directory and its locking, another process may take it for
+/// one that was left behind, and remove it: then another one is made.
+fn create_lane(
+    root: &Path,
+    options: JournalOptions,
+    origin: &Origin,
+    clock: &Clock,
+) -> Result<Lane, JournalError> {
+    let mut attempts = 0;
+    loop {
+        let stream = clock.stream_id();
+        let nonce = u64::from_le_bytes(clock.random());
+        let path = root.join(lane_name(stream));
+        attempts += 1;
+        match Lane::create(&path, options, stream, origin, nonce) {
+            Err(error) if is_somebody_elses(&error) && attempts < ATTEMPTS => {}
+            created => return created,
+        }
+    }
+}
+
+/// Whether another process has the lane, or has had it and is done with it.
+fn is_somebody_elses(error: &JournalError) -> bool {
+    match error {
+        JournalError::Locked { .. } => true,
+        JournalError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
 fn lane_name(stream: StreamId) -> String {
     format!("{LANE_PREFIX}{stream}")
 }
@@ -193,3 +231,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const LANE_PREFIX: &str = "lane-";
+const DRAINED_PREFIX: &str = "drained-";
+/// Lanes that are made before it is given up.
+const ATTEMPTS: u32 = 16;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::frame::{FINAL, Frame, Origin, START};
-use super::lane::{Lane, RecoverError, SEQUENCE_CURSOR, system_record};
+use super::lane::{Lane, RecoverError, SEQUENCE_CURSOR};
 use crate::journal::{Entry, FrameIndex, Journal, Recovered};
 use crate::record::keyring::Keyring;
-use crate::record::{AuditRecord, RecordId, SystemEvent, Timestamp};
+use crate::record::{AuditRecord, RecordId, Timestamp};
 use crate::semconv;
 
 /// What a lane's frames leave to be done.
@@ -23,6 +23,8 @@ pub(super) struct Remains {
     missing: u64,
     /// Starts that could not be read.
     unreadable: u64,
+    /// Bytes that were cut off behind the last whole frame.
+    torn_tail_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -32,20 +34,21 @@ struct OpenStart {
     order: u64,
 }
 
-/// The meta that goes on in a dead lane's new segments: that of its newest one.
-pub(super) fn meta(path: &Path) -> Result<Vec<u8>, RecoverError> {
-    let meta = Journal::meta(path)?;
-    let nameless = || Origin::new(None, &[]).to_meta();
-    let meta = meta.map_or_else(nameless, |meta| meta.to_vec());
-    Origin::from_meta(&meta)
-        .map(|_| meta)
-        .ok_or(RecoverError::UnknownVersion)
+/// The emitter that a dead lane's new segments name: that of its newest one.
+pub(super) fn origin(path: &Path) -> Result<Origin, RecoverError> {
+    match Journal::meta(path)? {
+        Some(meta) => Origin::from_meta(&meta).ok_or(RecoverError::UnknownVersion),
+        None => Ok(Origin::new(None, &[])),
+    }
 }
 
 impl Remains {
     /// Reads the whole lane.
     pub(super) fn read(journal: &Journal, recovered: &Recovered) -> Result<Self, RecoverError> {
-        let mut remains = Self::default();
+        let mut remains = Self {
+            torn_tail_bytes: recovered.torn_tail_bytes,
+            ..Self::default()
+        };
         let told = journal.load_cursor(TOLD_CURSOR)?.unwrap_or_default();
         let mut reader = journal.reader(recovered.first);
         while let Some(entry) = reader.next(journal.written())? {
@@ -82,8 +85,8 @@ impl Remains {
         Ok(remains)
     }
 
-    /// Writes what is owed: a record of unknown outcome for every open start, in the order of the starts, and a gap
-    /// record where frames are missing.
+    /// Writes what is owed: a record of unknown outcome for every open start, in the order of the starts, and gap
+    /// records where frames are missing or the end was torn off.
     pub(super) fn finish(
         mut self,
         lane: &Lane,
@@ -101,13 +104,15 @@ impl Remains {
                 None => self.unreadable += 1,
             }
         }
-        for (count, reason) in [
-            (self.missing, "frames_damaged"),
-            (self.unreadable, "starts_unreadable"),
+        // How many records were in a torn tail, if any, nobody knows.
+        for (measure, amount, reason) in [
+            ("count", self.missing, "frames_damaged"),
+            ("count", self.unreadable, "starts_unreadable"),
+            ("bytes", self.torn_tail_bytes, "torn_tail"),
         ] {
-            if count > 0 {
-                let detail = serde_json::json!({ "count": count, "reason": reason });
-                let gap = system_record(new_id(), time, SystemEvent::Gap, &detail);
+            if amount > 0 {
+                let detail = serde_json::json!({ measure: amount, "reason": reason });
+                let gap = lane.gap(new_id(), time, &detail);
                 lane.finish(gap, super::frame::SpanView::None, keys, None)?;
             }
         }

@@ -209,7 +209,7 @@ fn a_damaged_frame_is_told_once_and_the_rest_is_written() {
     let now = setup.clock.now();
     setup
         .own()
-        .tell_losses(&setup.keys, now, None, || setup.clock.record_id(now));
+        .tell_losses(&setup.keys, now, || setup.clock.record_id(now));
     setup.own().sync().unwrap();
     assert!(follower.pass(&Shared::default()));
     let read = setup.read();

@@ -336,7 +336,7 @@ fn damaged_frames_are_told_and_the_rest_is_sent() {
     let now = clock.now();
     trail
         .lane()
-        .tell_losses(&trail.keys, now, None, || clock.record_id(now));
+        .tell_losses(&trail.keys, now, || clock.record_id(now));
     trail.publish();
     arrived(&collector, 3, 2);
     assert_eq!(sender.stop(PATIENCE), Drained::Everything);

@@ -1,0 +1,776 @@
+//! What becomes of records when disks, directories and neighbours fail: nothing is lost unsaid, and nothing stops.
+
+#[path = "support/part.rs"]
+mod part;
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/trail.rs"]
+mod trail;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use llm_audit::record::{Body, SystemEvent};
+use llm_audit::{
+    AccessOutcome, AuditSpanExt as _, Auditor, AuditorBuilder, CallStart, Drained, Durability,
+    GuardError, OnFailure, RecordId,
+};
+use part::{Part, Player};
+use place::Disk;
+use serde_json::json;
+use tempfile::TempDir;
+use tracing_subscriber::layer::SubscriberExt as _;
+use trail::Trail;
+
+#[test]
+fn processes_that_start_at_once_share_a_root() {
+    if let Some(part) = Part::of_this_process() {
+        assert!(part.hear().is_some());
+        let audit = lines(&part.data_dir).build().unwrap();
+        for _ in 0..5 {
+            part.say(&a_call(&audit).to_string());
+        }
+        assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    for _ in 0..6 {
+        let start = || {
+            Player::start(
+                "processes_that_start_at_once_share_a_root",
+                "one",
+                directory.path(),
+                &[],
+            )
+        };
+        let mut players: Vec<Player> = (0..6).map(|_| start()).collect();
+        players.iter_mut().for_each(|player| player.say("go"));
+        expected.extend(players.into_iter().flat_map(|player| player.end().0));
+    }
+    let trail = Trail::of_lines(directory.path());
+    assert_eq!(expected.len(), 6 * 6 * 5);
+    assert_all_there(&trail, &expected);
+    assert_eq!(
+        (trail.streams().len(), trail.missing()),
+        (36, BTreeMap::new())
+    );
+    assert_eq!(lanes(directory.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_third_process_takes_over_what_two_others_left() {
+    let directory = tempfile::tempdir().unwrap();
+    if let Some(part) = Part::of_this_process() {
+        return left_behind(&part);
+    }
+    let start = || {
+        Player::start(
+            "a_third_process_takes_over_what_two_others_left",
+            "dead",
+            directory.path(),
+            &[],
+        )
+    };
+    let mut players = [start(), start()];
+    let heard: Vec<String> = players.iter_mut().flat_map(hear_all).collect();
+    assert_eq!(
+        lanes(directory.path()).len(),
+        2,
+        "each process writes a lane of its own"
+    );
+    let [one, two] = players;
+    one.kill();
+    two.kill();
+    let trail = adopted(directory.path());
+    assert_all_there(&trail, &heard);
+    assert_eq!(
+        (trail.count("unknown"), trail.count("success")),
+        (2, 2 * CALLS)
+    );
+    assert_eq!(
+        (trail.missing(), trail.gaps()),
+        (BTreeMap::new(), BTreeMap::new())
+    );
+    assert_eq!(trail.streams().len(), 3);
+}
+
+#[test]
+fn a_torn_tail_is_told_and_takes_nothing_else() {
+    if let Some(part) = Part::of_this_process() {
+        return left_behind(&part);
+    }
+    let dead = Dead::of("a_torn_tail_is_told_and_takes_nothing_else");
+    for cut in [1, 7, 100] {
+        let directory = dead.copy();
+        let (segment, length) = last_segment(directory.path());
+        let file = fs::OpenOptions::new().write(true).open(segment).unwrap();
+        file.set_len(length - cut).unwrap();
+        let trail = adopted(directory.path());
+        assert_all_there(&trail, &dead.records);
+        assert_eq!(
+            trail.count("unknown"),
+            2,
+            "the end that was cut off is one of unknown outcome now"
+        );
+        let gap = trail.system(SystemEvent::Gap);
+        assert_eq!((gap.len(), &gap[0]["reason"]), (1, &json!("torn_tail")));
+        assert!(gap[0]["bytes"].as_u64().unwrap() > 0);
+        assert_eq!(trail.missing(), BTreeMap::new());
+    }
+}
+
+#[test]
+fn a_flipped_bit_takes_one_frame_which_is_told() {
+    if let Some(part) = Part::of_this_process() {
+        return left_behind(&part);
+    }
+    let dead = Dead::of("a_flipped_bit_takes_one_frame_which_is_told");
+    let (_, length) = last_segment(dead.directory.path());
+    let first_frame = 8200;
+    for place in (first_frame..length - 2000).step_by(2801) {
+        let directory = dead.copy();
+        let (segment, _) = last_segment(directory.path());
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(segment)
+            .unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, place).unwrap();
+        file.write_all_at(&[byte[0] ^ 4], place).unwrap();
+        let trail = adopted(directory.path());
+        let absent: Vec<_> = dead
+            .records
+            .iter()
+            .filter(|id| trail.status(id.parse().unwrap()).is_none())
+            .collect();
+        assert!(
+            absent.is_empty(),
+            "byte {place}: a call is known by its start or by its end"
+        );
+        assert_eq!(
+            trail.gaps(),
+            BTreeMap::from([("frames_damaged".to_owned(), 1)]),
+            "byte {place}"
+        );
+        let missing: usize = trail.missing().values().map(Vec::len).sum();
+        assert!(missing <= 1, "byte {place}");
+        assert!(trail.count("success") >= CALLS - 1);
+    }
+}
+
+#[test]
+fn a_lane_of_an_unknown_version_is_left_alone_and_named() {
+    if let Some(part) = Part::of_this_process() {
+        return left_behind(&part);
+    }
+    let dead = Dead::of("a_lane_of_an_unknown_version_is_left_alone_and_named");
+    let directory = dead.copy();
+    let (segment, _) = last_segment(directory.path());
+    let file = fs::OpenOptions::new().write(true).open(&segment).unwrap();
+    for header in [0, 4096] {
+        file.write_all_at(&2_u32.to_le_bytes(), header + 8).unwrap();
+    }
+    let lane = segment.parent().unwrap().to_owned();
+    let contents = || -> Vec<_> {
+        let files = place::files(&lane);
+        files
+            .iter()
+            .filter(|path| !path.ends_with("lock"))
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect()
+    };
+    let before = contents();
+    let audit = lines(directory.path()).build().unwrap();
+    let id = a_call(&audit);
+    audit.flush().unwrap();
+    let unreadable = audit.health().unreadable;
+    assert_eq!(unreadable.len(), 1, "{unreadable:?}");
+    assert_eq!(unreadable[0].0, lane);
+    assert!(unreadable[0].1.contains("version 2"), "{unreadable:?}");
+    audit.shutdown(PATIENCE);
+    let trail = Trail::of_lines(directory.path());
+    assert_eq!(trail.status(id), Some("success"));
+    assert_eq!(contents(), before);
+}
+
+#[test]
+fn a_full_disk_stops_nobody_and_is_told_exactly() {
+    let Some(disk) = Disk::mount("size=16m") else {
+        return;
+    };
+    let audit = lines(disk.path()).spool_bytes(4 << 20).build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(audit.layer());
+    let mut ids = Vec::new();
+    let ballast = disk.fill();
+    tracing::subscriber::with_default(subscriber, || {
+        let mut call = || ids.push(a_span());
+        while audit.health().dropped < 100 {
+            call();
+        }
+        let refused = audit
+            .start(CallStart::new("chat").on_failure(OnFailure::FailClosed))
+            .unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                GuardError::NotRecorded {
+                    reason: "spool_failed" | "spool_full",
+                    ..
+                }
+            ),
+            "{refused:?}"
+        );
+        let guard = audit
+            .start(CallStart::new("chat").on_failure(OnFailure::DropAndCount))
+            .unwrap();
+        ids.push(guard.finish().unwrap());
+        fs::remove_file(ballast).unwrap();
+        assert!(
+            audit.change("created", "users", "anna").record().is_ok(),
+            "there is room again, without a restart"
+        );
+    });
+    let dropped = audit.health().dropped;
+    assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
+    let trail = Trail::of_lines(disk.path());
+    let lost = ids.iter().filter(|id| trail.status(**id).is_none()).count() as u64;
+    assert_eq!(
+        (lost, trail.gaps().values().sum::<u64>()),
+        (dropped, dropped),
+        "{:?}",
+        trail.gaps()
+    );
+    assert_eq!(
+        trail.system(SystemEvent::Stop)[0]["dropped"],
+        json!(dropped)
+    );
+    assert_eq!(
+        (trail.missing(), trail.streams().len()),
+        (BTreeMap::new(), 1)
+    );
+    println!(
+        "full disk: {} calls, {lost} lost, told by gap records {:?}",
+        ids.len(),
+        trail.gaps()
+    );
+}
+
+#[test]
+fn what_was_lost_just_before_the_end_is_told_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let audit = nowhere(directory.path())
+        .spool_bytes(1 << 20)
+        .build()
+        .unwrap();
+    let mut lost = 0;
+    while lost < 3 {
+        let call = audit
+            .start(CallStart::new("chat").on_failure(OnFailure::DropAndCount))
+            .unwrap();
+        call.finish().unwrap();
+        lost = audit.health().dropped;
+    }
+    audit.shutdown(Duration::ZERO);
+    drop(audit);
+    let trail = adopted(directory.path());
+    assert_eq!(
+        trail.gaps(),
+        BTreeMap::from([("spool_full".to_owned(), lost)])
+    );
+    assert_eq!(trail.missing(), BTreeMap::new());
+}
+
+#[test]
+fn a_full_spool_of_a_killed_process_is_taken_over() {
+    if let Some(part) = Part::of_this_process() {
+        let audit = nowhere(&part.data_dir)
+            .spool_bytes(1 << 20)
+            .build()
+            .unwrap();
+        let mut open = Vec::new();
+        while let Ok(call) = audit.start(CallStart::new("chat").model("gpt-4o").user("anna")) {
+            part.say(&call.record_id().to_string());
+            if open.len() < 40 {
+                open.push(call);
+            } else if call.finish().is_err() {
+                break;
+            }
+        }
+        part.say(DONE);
+        assert_eq!(part.hear(), None);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut player = Player::start(
+        "a_full_spool_of_a_killed_process_is_taken_over",
+        "full",
+        directory.path(),
+        &[],
+    );
+    let heard = hear_all(&mut player);
+    player.kill();
+    let trail = adopted(directory.path());
+    assert_all_there(&trail, &heard);
+    assert_eq!(
+        (trail.count("unknown"), trail.missing()),
+        (40, BTreeMap::new())
+    );
+    assert_eq!(lanes(directory.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_call_that_goes_on_does_not_keep_a_full_spool_full() {
+    let directory = tempfile::tempdir().unwrap();
+    let audit = lines(directory.path())
+        .spool_bytes(1 << 20)
+        .build()
+        .unwrap();
+    let long = audit.start(CallStart::new("chat").model("gpt-4o")).unwrap();
+    let id = long.record_id();
+    // Lines cannot be written while a directory stands where their file would.
+    let obstacles = [0, 1].map(|days| {
+        let day = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        directory
+            .path()
+            .join(format!("audit_{}.jsonl", day.strftime("%F")))
+    });
+    for obstacle in &obstacles {
+        fs::remove_file(obstacle).ok();
+        fs::create_dir(obstacle).unwrap();
+    }
+    // To the last byte: records without a start take what no call takes.
+    while audit
+        .start(CallStart::new("chat"))
+        .and_then(|call| call.finish())
+        .is_ok()
+    {}
+    while audit.change("created", "users", "anna").record().is_ok() {}
+    while audit
+        .access("login", AccessOutcome::Denied)
+        .record()
+        .is_ok()
+    {}
+    obstacles
+        .iter()
+        .for_each(|obstacle| fs::remove_dir(obstacle).unwrap());
+    // The sink is another thread, which nothing here can wait for but by asking.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while audit
+        .start(CallStart::new("chat"))
+        .and_then(|call| call.finish())
+        .is_err()
+    {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "nothing is recorded while one call goes on: {:?}",
+            audit.health()
+        );
+        std::thread::yield_now();
+    }
+    long.finish().unwrap();
+    assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
+    let trail = Trail::of_lines(directory.path());
+    assert_eq!(
+        (trail.status(id), trail.missing()),
+        (Some("success"), BTreeMap::new())
+    );
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below_a_file = file.join("data");
+    let error = lines(&below_a_file).build().unwrap_err().to_string();
+    assert!(error.contains(below_a_file.to_str().unwrap()), "{error}");
+    let missing = directory.path().join("missing");
+    let error = Auditor::builder()
+        .data_dir(&missing)
+        .build()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(missing.join("keyring.json").to_str().unwrap()),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_to_is_named() {
+    let Some(disk) = Disk::mount("size=4m") else {
+        return;
+    };
+    disk.remount("ro");
+    for path in [disk.path().to_owned(), disk.path().join("data")] {
+        let error = lines(&path).build().unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+    }
+    disk.remount("rw");
+    lines(disk.path())
+        .spool_bytes(1 << 20)
+        .build()
+        .unwrap()
+        .shutdown(PATIENCE);
+    disk.remount("ro");
+    let error = lines(disk.path())
+        .spool_bytes(1 << 20)
+        .build()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(disk.path().join("spool").to_str().unwrap()),
+        "a keyring alone is not enough: {error}"
+    );
+}
+
+#[test]
+fn a_data_directory_that_is_deleted_leaves_the_application_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let audit = lines(&data_dir).build().unwrap();
+    a_call(&audit);
+    audit.flush().unwrap();
+    fs::remove_dir_all(&data_dir).unwrap();
+    let strict = audit.start(CallStart::new("chat").durability(Durability::Strict));
+    assert!(
+        strict.is_err(),
+        "what cannot be made durable is not called so"
+    );
+    for _ in 0..100 {
+        let call = audit
+            .start(CallStart::new("chat").on_failure(OnFailure::DropAndCount))
+            .unwrap();
+        call.finish().unwrap();
+    }
+    assert!(audit.flush().is_err());
+    let health = audit.health();
+    assert!(health.failed_syncs > 0, "{health:?}");
+    assert!(
+        health.dropped + health.depth >= 100,
+        "what is nowhere is called neither recorded nor delivered: {health:?}"
+    );
+    let drained = audit.shutdown(Duration::from_secs(2));
+    assert!(matches!(drained, Drained::Remaining(1..)), "{drained:?}");
+}
+
+#[test]
+fn a_shutdown_works_on_every_thread_of_every_runtime() {
+    let current = || {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+    };
+    let workers = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap()
+    };
+    let ways: [(&str, &dyn Fn(Auditor) -> Drained); 4] = [
+        ("blocking in a current-thread runtime", &|audit| {
+            current().block_on(async { audit.shutdown(PATIENCE) })
+        }),
+        ("awaited in a current-thread runtime", &|audit| {
+            current().block_on(audit.shutdown_async(PATIENCE))
+        }),
+        ("blocking on the only worker", &|audit| {
+            let runtime = workers();
+            let task = runtime.spawn(async move { audit.shutdown(PATIENCE) });
+            runtime.block_on(task).unwrap()
+        }),
+        ("awaited on the only worker", &|audit| {
+            let runtime = workers();
+            let task = runtime.spawn(async move { audit.shutdown_async(PATIENCE).await });
+            runtime.block_on(task).unwrap()
+        }),
+    ];
+    for (way, shutdown) in ways {
+        let directory = tempfile::tempdir().unwrap();
+        let audit = lines(directory.path()).build().unwrap();
+        let ids: Vec<RecordId> = (0..100).map(|_| a_call(&audit)).collect();
+        assert_eq!(shutdown(audit), Drained::Complete, "{way}");
+        let trail = Trail::of_lines(directory.path());
+        assert!(
+            ids.iter().all(|id| trail.status(*id) == Some("success")),
+            "{way}"
+        );
+        assert_eq!(trail.system(SystemEvent::Stop).len(), 1, "{way}");
+    }
+}
+
+#[test]
+fn dropping_the_auditor_is_a_shutdown() {
+    let directory = tempfile::tempdir().unwrap();
+    let audit = lines(directory.path()).build().unwrap();
+    let clone = audit.clone();
+    let ids: Vec<RecordId> = (0..200).map(|_| a_call(&audit)).collect();
+    drop(audit);
+    let id = a_call(&clone);
+    drop(clone);
+    let here = Trail::of_lines(directory.path());
+    let all = adopted(directory.path());
+    assert!(
+        ids.iter()
+            .chain([&id])
+            .all(|id| all.status(*id) == Some("success"))
+    );
+    assert_eq!(
+        (all.count("success"), all.missing()),
+        (201, BTreeMap::new())
+    );
+    println!(
+        "dropping delivered {} of 201 calls in its half second",
+        here.count("success")
+    );
+}
+
+#[test]
+fn a_process_that_exits_without_a_word_loses_nothing() {
+    if let Some(part) = Part::of_this_process() {
+        let audit = lines(&part.data_dir).build().unwrap();
+        let open = audit.start(CallStart::new("chat")).unwrap();
+        part.say(&open.record_id().to_string());
+        (0..CALLS).for_each(|_| part.say(&a_call(&audit).to_string()));
+        std::process::exit(0);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let player = Player::start(
+        "a_process_that_exits_without_a_word_loses_nothing",
+        "exits",
+        directory.path(),
+        &[],
+    );
+    let (heard, _) = player.end();
+    let trail = adopted(directory.path());
+    assert_all_there(&trail, &heard);
+    assert_eq!((trail.count("success"), trail.count("unknown")), (CALLS, 1));
+}
+
+#[test]
+fn calls_after_the_shutdown_are_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let audit = lines(directory.path()).build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(audit.layer());
+    let late = audit.start(CallStart::new("chat")).unwrap();
+    let (late_id, dropped) = (late.record_id(), |audit: &Auditor| audit.health().dropped);
+    audit.shutdown(PATIENCE);
+    let refused = audit.start(CallStart::new("chat")).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            GuardError::NotRecorded {
+                reason: "shut_down",
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(
+        dropped(&audit),
+        0,
+        "a call that is refused is not made, and so not lost"
+    );
+    tracing::subscriber::with_default(subscriber, a_span);
+    assert_eq!(dropped(&audit), 1);
+    let counted = audit
+        .start(CallStart::new("chat").on_failure(OnFailure::DropAndCount))
+        .unwrap();
+    counted.finish().unwrap();
+    assert_eq!(dropped(&audit), 2);
+    late.finish().unwrap_err();
+    assert_eq!(dropped(&audit), 3);
+    audit
+        .change("created", "users", "anna")
+        .record()
+        .unwrap_err();
+    audit
+        .access("login", AccessOutcome::Denied)
+        .record()
+        .unwrap_err();
+    assert_eq!(dropped(&audit), 5);
+    assert!(matches!(
+        audit.shutdown(PATIENCE),
+        Drained::Remaining(_) | Drained::Complete
+    ));
+    drop(audit);
+    let trail = adopted(directory.path());
+    assert_eq!(
+        (trail.count("unknown"), trail.status(late_id)),
+        (1, Some("unknown"))
+    );
+}
+
+#[test]
+fn a_switch_in_the_environment_turns_recording_off_and_says_so() {
+    if let Some(part) = Part::of_this_process() {
+        let audit = lines(&part.data_dir).build().unwrap();
+        let subscriber = tracing_subscriber::registry().with(audit.layer());
+        tracing::subscriber::with_default(subscriber, || {
+            audit.verify_installed().unwrap();
+            let span = tracing::info_span!("call", gen_ai.operation.name = "chat");
+            span.in_scope(|| span.audit_user("anna").map(drop))
+                .unwrap_err();
+        });
+        a_call(&audit);
+        drop(audit.start(CallStart::new("chat")).unwrap());
+        audit.change("created", "users", "anna").record().unwrap();
+        audit
+            .access("login", AccessOutcome::Denied)
+            .record()
+            .unwrap();
+        assert_eq!(audit.health().dropped, 0, "what is not wanted is not lost");
+        audit.set_enabled(true).unwrap();
+        part.say(&a_call(&audit).to_string());
+        audit.shutdown(PATIENCE);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let test = "a_switch_in_the_environment_turns_recording_off_and_says_so";
+    let (heard, _) = Player::start(
+        test,
+        "off",
+        directory.path(),
+        &[("LLM_AUDIT_DISABLED", "true")],
+    )
+    .end();
+    let trail = Trail::of_lines(directory.path());
+    assert_eq!(trail.system(SystemEvent::Start)[0]["recording"], "off");
+    assert_eq!(
+        trail.system(SystemEvent::Configuration)[0]["recording"],
+        "on"
+    );
+    let others: Vec<_> = trail
+        .records
+        .values()
+        .filter(|record| !matches!(record.body, Body::System(_)))
+        .collect();
+    assert_eq!(others.len(), 1, "{others:?}");
+    assert_eq!(trail.status(heard[0].parse().unwrap()), Some("success"));
+}
+
+/// The data directory of a process that was killed with `CALLS` calls done and one open.
+struct Dead {
+    directory: TempDir,
+    records: Vec<String>,
+}
+
+impl Dead {
+    fn of(test: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut player = Player::start(test, "dead", directory.path(), &[]);
+        let records = hear_all(&mut player);
+        player.kill();
+        Self { directory, records }
+    }
+
+    fn copy(&self) -> TempDir {
+        let copied = tempfile::tempdir().unwrap();
+        place::copy(self.directory.path(), copied.path());
+        copied
+    }
+}
+
+/// Calls that nothing has been delivered of when the process is killed.
+fn left_behind(part: &Part) {
+    let audit = nowhere(&part.data_dir).build().unwrap();
+    let open = audit.start(CallStart::new("chat").user("open")).unwrap();
+    part.say(&open.record_id().to_string());
+    (0..CALLS).for_each(|_| part.say(&a_call(&audit).to_string()));
+    part.say(DONE);
+    assert_eq!(part.hear(), None);
+}
+
+fn hear_all(player: &mut Player) -> Vec<String> {
+    std::iter::from_fn(|| player.hear())
+        .take_while(|line| line != DONE)
+        .collect()
+}
+
+fn lines(data_dir: &Path) -> AuditorBuilder {
+    Auditor::builder()
+        .data_dir(data_dir)
+        .generate_keyring()
+        .without_sender()
+        .json_lines()
+}
+
+/// With a receiver that is never there.
+fn nowhere(data_dir: &Path) -> AuditorBuilder {
+    Auditor::builder()
+        .data_dir(data_dir)
+        .generate_keyring()
+        .endpoint("http://127.0.0.1:9")
+}
+
+fn a_call(audit: &Auditor) -> RecordId {
+    let start = CallStart::new("chat")
+        .provider("openai")
+        .model("gpt-4o")
+        .user("anna");
+    let mut call = audit.start(start).unwrap();
+    call.input(&["a question"]).unwrap();
+    call.finish().unwrap()
+}
+
+fn a_span() -> RecordId {
+    let span = tracing::info_span!(
+        "call",
+        gen_ai.operation.name = "chat",
+        gen_ai.request.model = "gpt-4o"
+    );
+    span.in_scope(|| {
+        span.audit_output(&["an answer"]).unwrap();
+        span.audit_record_id().unwrap()
+    })
+}
+
+/// Takes over what is there, and returns all that there is then.
+fn adopted(data_dir: &Path) -> Trail {
+    let audit = lines(data_dir).build().unwrap();
+    audit.flush().unwrap();
+    assert_eq!(audit.health().unreadable, []);
+    assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
+    Trail::of_lines(data_dir)
+}
+
+fn assert_all_there(trail: &Trail, expected: &[String]) {
+    let absent: Vec<_> = expected
+        .iter()
+        .filter(|id| trail.status(id.parse().unwrap()).is_none())
+        .collect();
+    assert!(
+        absent.is_empty(),
+        "{} of {} are missing",
+        absent.len(),
+        expected.len()
+    );
+}
+
+fn lanes(data_dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(data_dir.join("spool"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect()
+}
+
+/// The only lane's last segment that is in use, and its length.
+fn last_segment(data_dir: &Path) -> (PathBuf, u64) {
+    let files = place::files(&data_dir.join("spool")).into_iter();
+    let segments =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "seg"));
+    let used = segments
+        .map(|path| (fs::metadata(&path).unwrap().len(), path))
+        .filter(|(length, _)| *length > 0);
+    let (length, path) = used.last().unwrap();
+    (path, length)
+}
+
+const CALLS: usize = 40;
+const DONE: &str = "done";
+const PATIENCE: Duration = Duration::from_secs(60);
