@@ -20,6 +20,7 @@ mod key;
 mod keyring_file;
 mod price;
 mod query;
+mod refused;
 mod rows;
 mod show;
 mod trail;
@@ -48,6 +49,7 @@ enum Command {
     Key(key::Key),
     Price(price::Price),
     Query(query::Query),
+    Refused(refused::Refused),
     Show(show::Show),
 }
 
@@ -78,6 +80,7 @@ fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
         Command::Key(key) => key.run(out),
         Command::Price(price) => price.run(out),
         Command::Query(query) => query.run(out),
+        Command::Refused(refused) => refused.run(out),
         Command::Show(show) => show.run(out),
     }
 }
