@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llm_audit::record::{Body, SystemEvent};
+use llm_audit::record::{AuditRecord, Body, SystemEvent};
 use llm_audit::{
     AccessOutcome, AuditSpanExt as _, Auditor, AuditorBuilder, CallStart, Drained, Durability,
     GuardError, OnFailure, RecordId,
@@ -605,6 +605,80 @@ fn calls_after_the_shutdown_are_counted() {
         (trail.count("unknown"), trail.status(late_id)),
         (1, Some("unknown"))
     );
+}
+
+#[test]
+fn a_stop_is_the_last_record_whatever_is_being_written() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let audit = lines(directory.path()).build().unwrap();
+        let finished: Vec<RecordId> = std::thread::scope(|scope| {
+            let work = || {
+                let calls = std::iter::from_fn(|| audit.start(CallStart::new("chat")).ok());
+                calls
+                    .filter_map(|call| call.finish().ok())
+                    .collect::<Vec<_>>()
+            };
+            let workers: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
+            audit.change("created", "users", "anna").record().unwrap();
+            audit.flush().unwrap();
+            audit.shutdown(PATIENCE);
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().unwrap())
+                .collect()
+        });
+        drop(audit);
+        let trail = adopted(directory.path());
+        assert!(
+            finished
+                .iter()
+                .all(|id| trail.status(*id) == Some("success"))
+        );
+        let stream = trail.records[&finished[0]]
+            .envelope
+            .position
+            .unwrap()
+            .stream;
+        let of_stream = trail
+            .records
+            .values()
+            .filter_map(|record| Some((record.envelope.position?, record)));
+        let of_stream = of_stream.filter(|(position, _)| position.stream == stream);
+        // Behind the stop stand only those that the next process finished.
+        let unfinished = of_stream
+            .clone()
+            .filter(|(_, record)| trail.status(record.envelope.record_id) == Some("unknown"));
+        let last = of_stream
+            .clone()
+            .map(|(position, _)| position.seq)
+            .max()
+            .unwrap();
+        let stop = of_stream
+            .clone()
+            .find(|(_, record)| is_stop(record))
+            .unwrap()
+            .0
+            .seq;
+        assert_eq!(last - stop, unfinished.count() as u64);
+    }
+}
+
+fn is_stop(record: &AuditRecord) -> bool {
+    matches!(&record.body, Body::System(system) if system.event == SystemEvent::Stop)
+}
+
+#[test]
+fn what_a_killed_process_was_removing_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let drained = directory
+        .path()
+        .join("spool/drained-01a201b8-6f23-76e8-a868-14edb1fe2ea7");
+    fs::create_dir_all(drained.join("quarantine")).unwrap();
+    fs::write(drained.join("00000000000000000000.seg"), "half").unwrap();
+    let trail = adopted(directory.path());
+    assert_eq!((trail.streams().len(), trail.gaps()), (1, BTreeMap::new()));
+    assert_eq!(lanes(directory.path()), Vec::<PathBuf>::new());
 }
 
 #[test]
