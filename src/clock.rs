@@ -31,7 +31,7 @@ impl Moment {
 /// The system's clocks and random source.
 pub struct SystemClock {
     origin: Instant,
-    dice: Mutex<Dice>,
+    dice: Box<Mutex<Dice>>,
 }
 
 /// A clock that counts.
@@ -47,7 +47,7 @@ impl Clock {
     pub fn system() -> Self {
         Self::System(SystemClock {
             origin: Instant::now(),
-            dice: Mutex::new(Dice::default()),
+            dice: Box::default(),
         })
     }
 

@@ -1,5 +1,8 @@
 //! An audit trail for LLM calls, native to OpenTelemetry.
 
+// A library prints nothing by itself.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 // Floor 0: words.
 pub mod record;
 // Floor 1: rules.

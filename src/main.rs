@@ -1,3 +1,5 @@
-//! The `llm-audit` command.
+//! The `llm-audit` command: parse, run, exit.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    llm_audit::cli::run(std::env::args_os()).into()
+}

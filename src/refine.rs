@@ -161,8 +161,8 @@ impl Gate {
             action: change.action,
             table_name: change.table_name,
             object_id: change.object_id,
-            before_value: change.before_value.map(|value| masked(value)),
-            updated_values: change.updated_values.map(|value| masked(value)),
+            before_value: change.before_value.map(masked),
+            updated_values: change.updated_values.map(masked),
             changed_by_api_key: change.api_key.map(key_hash),
         };
         AuditRecord {

@@ -21,10 +21,6 @@ pub(crate) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The process's own.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place of the application that reads the environment"
-    )]
     pub(crate) fn of_process() -> Self {
         Self(
             std::env::vars_os()

@@ -60,7 +60,13 @@ pub enum GuardError {
 /// ```
 pub struct CallStart {
     operation: Label,
-    fill: Vec<Box<dyn FnOnce(&mut CapturedCall) + Send>>,
+    provider: Option<Label>,
+    model: Option<Label>,
+    user: Option<Label>,
+    tenant: Option<Label>,
+    conversation: Option<Label>,
+    credential: Option<RawText>,
+    delivery: Delivery,
     on_failure: OnFailure,
     durability: Durability,
 }
@@ -69,61 +75,67 @@ impl CallStart {
     /// A call of this kind: `chat`, `embeddings`, … (`gen_ai.operation.name`).
     #[must_use]
     pub fn new(operation: &str) -> Self {
-        let (on_failure, durability) = (OnFailure::default(), Durability::default());
         Self {
             operation: Label::clip(operation),
-            fill: Vec::new(),
-            on_failure,
-            durability,
+            provider: None,
+            model: None,
+            user: None,
+            tenant: None,
+            conversation: None,
+            credential: None,
+            delivery: Delivery::Whole,
+            on_failure: OnFailure::default(),
+            durability: Durability::default(),
         }
     }
 
     /// Whose model (`gen_ai.provider.name`).
     #[must_use]
-    pub fn provider(self, provider: &str) -> Self {
-        let provider = Label::clip(provider);
-        self.with(|call| call.provider = Some(provider))
+    pub fn provider(mut self, provider: &str) -> Self {
+        self.provider = Some(Label::clip(provider));
+        self
     }
 
     /// The model asked for.
     #[must_use]
-    pub fn model(self, model: &str) -> Self {
-        let model = Label::clip(model);
-        self.with(|call| call.request.model = Some(model))
+    pub fn model(mut self, model: &str) -> Self {
+        self.model = Some(Label::clip(model));
+        self
     }
 
     /// The user on whose behalf the call is made.
     #[must_use]
-    pub fn user(self, user: &str) -> Self {
-        let user = Label::clip(user);
-        self.with(|call| call.actor.user_id = Some(user))
+    pub fn user(mut self, user: &str) -> Self {
+        self.user = Some(Label::clip(user));
+        self
     }
 
     /// The tenant, which has hash keys of its own.
     #[must_use]
-    pub fn tenant(self, tenant: &str) -> Self {
-        let tenant = Label::clip(tenant);
-        self.with(|call| call.actor.tenant = Some(tenant))
+    pub fn tenant(mut self, tenant: &str) -> Self {
+        self.tenant = Some(Label::clip(tenant));
+        self
     }
 
     /// The conversation (chat thread).
     #[must_use]
-    pub fn conversation(self, conversation: &str) -> Self {
-        let conversation = Label::clip(conversation);
-        self.with(|call| call.actor.conversation = Some(conversation))
+    pub fn conversation(mut self, conversation: &str) -> Self {
+        self.conversation = Some(Label::clip(conversation));
+        self
     }
 
     /// The credential in use; the record holds its keyed hash.
     #[must_use]
-    pub fn credential(self, credential: &str) -> Self {
-        let credential = RawText::from(credential);
-        self.with(|call| call.credential = Some(credential))
+    pub fn credential(mut self, credential: &str) -> Self {
+        self.credential = Some(RawText::from(credential));
+        self
     }
 
     /// The answer is asked for as a stream.
     #[must_use]
-    pub fn streamed(self) -> Self {
-        self.with(|call| call.request.delivery = Delivery::Stream)
+    pub fn streamed(mut self) -> Self {
+        self.delivery = Delivery::Stream;
+        self
     }
 
     /// What becomes of the call when its record cannot be written; [`OnFailure::FailClosed`] unless said.
@@ -140,9 +152,16 @@ impl CallStart {
         self
     }
 
-    fn with(mut self, fill: impl FnOnce(&mut CapturedCall) + Send + 'static) -> Self {
-        self.fill.push(Box::new(fill));
-        self
+    fn begin(self, recorder: &Recorder) -> CapturedCall {
+        let mut call = recorder.new_call(self.operation);
+        call.provider = self.provider;
+        call.request.model = self.model;
+        call.request.delivery = self.delivery;
+        call.actor.user_id = self.user;
+        call.actor.tenant = self.tenant;
+        call.actor.conversation = self.conversation;
+        call.credential = self.credential;
+        call
     }
 }
 
@@ -180,13 +199,12 @@ struct Open {
 
 impl CallGuard {
     pub(crate) fn start(recorder: Arc<Recorder>, start: CallStart) -> Result<Self, GuardError> {
-        let mut call = recorder.new_call(start.operation);
-        start.fill.into_iter().for_each(|fill| fill(&mut call));
+        let (on_failure, durability) = (start.on_failure, start.durability);
+        let mut call = start.begin(&recorder);
         let (trace, view) = place_guard(recorder.clock());
         call.trace = Some(trace);
         let view = recorder.view(view);
         let begun = recorder.clock().moment();
-        let (on_failure, durability) = (start.on_failure, start.durability);
         let recording = if recorder.is_enabled() {
             Recording::On
         } else {

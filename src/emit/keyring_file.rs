@@ -1,6 +1,6 @@
 //! Keyring files: read strictly, made with the rights of their owner only.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::journal;
 use crate::record::keyring::{Keyring, KeyringError};
 
 /// Why a keyring file cannot be used.
@@ -93,20 +94,50 @@ pub fn create(path: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
     if path.exists() {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    let temporary = temporary(path);
     let written = write(&temporary, keyring).and_then(|()| fs::hard_link(&temporary, path));
     let _ = fs::remove_file(&temporary);
-    written.map_err(failed)
+    written.and_then(|()| sync_parent(path)).map_err(failed)
+}
+
+/// Replaces a keyring file. A crash leaves the old one or the new one.
+///
+/// # Errors
+/// See [`KeyringFileError`].
+pub fn replace(path: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
+    let failed = |source| KeyringFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let path = fs::canonicalize(path).map_err(failed)?;
+    let temporary = temporary(&path);
+    let replaced = write(&temporary, keyring).and_then(|()| fs::rename(&temporary, &path));
+    if replaced.is_err() {
+        // Half a keyring is none; the error that is told is the one that counts.
+        let _ = fs::remove_file(&temporary);
+    }
+    replaced.and_then(|()| sync_parent(&path)).map_err(failed)
+}
+
+fn temporary(path: &Path) -> PathBuf {
+    path.with_extension(format!("tmp-{}", std::process::id()))
 }
 
 fn write(path: &Path, keyring: &Keyring) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(keyring.to_file_text().as_bytes())
+    file.write_all(keyring.to_file_text().as_bytes())?;
+    journal::sync_file(&file)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    journal::sync_file(&File::open(parent.unwrap_or(Path::new(".")))?)
 }
 
 #[cfg(test)]

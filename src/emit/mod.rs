@@ -13,8 +13,8 @@ pub mod keyring_file;
 mod layer;
 mod pulse;
 mod recorder;
-mod sender;
-mod spool;
+pub(crate) mod sender;
+pub(crate) mod spool;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -41,6 +41,13 @@ macro_rules! uuid_v7 {
                 Self(uuid::Builder::from_unix_timestamp_millis(unix_millis, &random).into_uuid())
             }
 
+            /// Takes the 16 bytes, or `None` where they are no UUID of version 7.
+            #[must_use]
+            pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+                let uuid = Uuid::from_bytes(bytes);
+                (uuid.get_version_num() == 7).then_some(Self(uuid))
+            }
+
             /// The 16 bytes, big-endian.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8; 16] {

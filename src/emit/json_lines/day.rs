@@ -15,24 +15,9 @@ pub(crate) struct Day(jiff::civil::Date);
 pub(crate) struct DayError;
 
 impl Day {
-    /// The day whose file has this name, if it is the name of one.
-    pub(crate) fn from_file_name(name: &str) -> Option<Self> {
-        name.strip_prefix(PREFIX)?
-            .strip_suffix(SUFFIX)?
-            .parse()
-            .ok()
-    }
-
     /// The name of its file.
     pub(crate) fn file_name(self) -> String {
-        format!("{PREFIX}{self}{SUFFIX}")
-    }
-
-    /// Its first instant.
-    pub(crate) fn start(self) -> Timestamp {
-        format!("{self}T00:00:00Z")
-            .parse()
-            .expect("a day's midnight was looked at when the day was made")
+        format!("audit_{self}.jsonl")
     }
 }
 
@@ -43,6 +28,15 @@ impl From<Timestamp> for Day {
             day.parse()
                 .expect("an instant's day is a day of the calendar"),
         )
+    }
+}
+
+/// Its first instant.
+impl From<Day> for Timestamp {
+    fn from(day: Day) -> Self {
+        format!("{day}T00:00:00Z")
+            .parse()
+            .expect("a day's midnight was looked at when the day was made")
     }
 }
 
@@ -63,9 +57,6 @@ impl FromStr for Day {
     }
 }
 
-const PREFIX: &str = "audit_";
-const SUFFIX: &str = ".jsonl";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,16 +74,10 @@ mod tests {
             assert!(text.parse::<Day>().is_err(), "{text}");
         }
         let day: Day = "2026-11-22".parse().unwrap();
-        assert_eq!(day.start().to_string(), "2026-11-22T00:00:00.000000000Z");
-        assert_eq!(Day::from(day.start()), day);
-    }
-
-    #[test]
-    fn a_file_is_named_by_its_day() {
-        let day: Day = "2026-11-22".parse().unwrap();
+        let start = Timestamp::from(day);
+        assert_eq!(start.to_string(), "2026-11-22T00:00:00.000000000Z");
+        assert_eq!(Day::from(start), day);
         assert_eq!(day.file_name(), "audit_2026-11-22.jsonl");
-        assert_eq!(Day::from_file_name(&day.file_name()), Some(day));
-        assert_eq!(Day::from_file_name("audit_2026-11-22.jsonl.gz"), None);
     }
 
     #[test]

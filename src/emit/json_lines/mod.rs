@@ -37,12 +37,13 @@
 //! Columns are for reading; what is proven is `record`. Readers take `v`, `mac` and `record`, refuse other versions, and
 //! pass over members that they do not know.
 
-mod columns;
-mod day;
-mod directory;
+pub(crate) mod columns;
+pub(crate) mod day;
 mod file;
 mod follower;
 mod line;
+#[cfg(any(feature = "cli", test))]
+pub(crate) mod read;
 
 use std::fs::DirBuilder;
 use std::io;
@@ -56,11 +57,6 @@ use self::follower::{Follower, LinesError};
 use super::health::Health;
 use super::pulse::Pulse;
 use super::spool::Spool;
-
-pub(crate) use self::columns::{Column, walk_columns};
-pub(crate) use self::day::Day;
-pub(crate) use self::directory::{LineError, days, read_dir};
-pub(crate) use self::line::{LineFault, StoredRecord, write_line};
 
 /// The sink, with its thread. Dropping it ends the thread after the batch in hand, without draining.
 #[derive(Debug)]

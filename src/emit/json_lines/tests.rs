@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::columns::{Column, walk_columns};
+use super::day::Day;
+use super::line::write_line;
+use super::read::{LineError, LineFault, StoredRecord, days, read_dir};
 use super::*;
 use crate::clock::Clock;
 use crate::emit::json_lines::Echo;
@@ -20,7 +24,7 @@ use crate::record::{AuditRecord, Label, Mac, SystemEvent, Timestamp, canonical};
 
 /// A spool whose only consumer is the sink, and a directory for the lines.
 struct Setup {
-    _directory: TempDir,
+    directory: TempDir,
     lines: PathBuf,
     spool: Arc<Spool>,
     keys: Keyring,
@@ -41,7 +45,7 @@ impl Setup {
         let root = directory.path().join("spool");
         let spool = Spool::open(&root, options, vec![Consumer::Lines], &origin, &clock).unwrap();
         Self {
-            _directory: directory,
+            directory,
             lines,
             spool: Arc::new(spool),
             keys: keys(),

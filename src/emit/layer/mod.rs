@@ -161,7 +161,7 @@ where
         Interest::always()
     }
 
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _context: Context<'_, S>) {
         let Some(callsite) = self.callsites.of(attributes.metadata()) else {
             return;
         };
@@ -180,7 +180,6 @@ where
             last_exit: None,
         };
         self.calls.insert(id.into_u64(), open);
-        drop(context);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {

@@ -64,6 +64,7 @@ impl SenderCounters {
     }
 
     /// Beats with every change.
+    #[cfg(test)]
     pub(crate) fn changed(&self) -> &Pulse {
         &self.changed
     }

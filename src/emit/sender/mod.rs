@@ -37,8 +37,10 @@ use tracing::dispatcher::{self, Dispatch};
 
 pub(crate) use self::backoff::Backoff;
 pub(crate) use self::counters::{Course, SenderCounters, SignalStatus};
-pub(crate) use self::dead_letter::{DeadLetter, DeadLetters, dead_letters};
-pub(crate) use self::failure::Failure;
+#[cfg(any(feature = "cli", test))]
+pub(crate) use self::dead_letter::{DeadLetter, dead_letters};
+#[cfg(test)]
+use self::failure::Failure;
 
 use self::delivery::{Circumstances, supervise};
 use super::health::Health;
@@ -152,6 +154,7 @@ impl Sender {
     }
 
     /// How it fares. The counters outlive it.
+    #[cfg(test)]
     pub(crate) fn counters(&self) -> Arc<SenderCounters> {
         Arc::clone(&self.counters)
     }

@@ -133,7 +133,7 @@ impl Trail {
 fn open(directory: &TempDir, service: &str, clock: &Clock) -> Spool {
     let options = JournalOptions {
         segment_bytes: 1 << 20,
-        capacity_bytes: 32 << 20,
+        capacity_bytes: 8 << 20,
     };
     let consumers = vec![Consumer::Logs, Consumer::Traces];
     let origin = Origin::new(Some(&Label::clip(service)), &[]);

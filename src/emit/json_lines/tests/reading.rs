@@ -84,7 +84,7 @@ fn what_is_no_record_is_told_by_its_line_and_the_rest_is_read() {
         told,
         [
             format!("{name} 1: not a line of an audit file (column 1)"),
-            format!("{name} 3: not a line of an audit file (column 0)"),
+            format!("{name} 3: not a line of an audit file (column 1)"),
             format!("{name} 4: 9437184 bytes where at most 8388608 are a line"),
             format!("{name} 6: it has no end: it is being written, or was cut by a crash"),
         ]

@@ -173,7 +173,7 @@ fn many_writers_share_a_file_without_breaking_a_line() {
     let (one, two) = (Setup::new(), Setup::new());
     // The other process draws other numbers.
     for _ in 0..1000 {
-        two.clock.record_id(two.clock.now());
+        let _ = two.clock.record_id(two.clock.now());
     }
     let pulse = Arc::new(Pulse::default());
     let start = |setup: &Setup| {
@@ -231,7 +231,7 @@ fn damage_second_frame(setup: &Setup) {
         };
         ids.push(frame.payload[2..18].to_vec());
     }
-    let lane = setup._directory.path().join("spool");
+    let lane = setup.directory.path().join("spool");
     let lane = fs::read_dir(lane).unwrap().next().unwrap().unwrap().path();
     let segment = fs::read_dir(lane)
         .unwrap()

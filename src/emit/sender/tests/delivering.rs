@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tonic::{Code, Status};
 
@@ -268,6 +269,40 @@ fn a_traces_backend_that_hangs_does_not_hold_up_the_logs() {
         wait_for(&sender, Signal::Logs, |logs| logs.sent == sent);
     }
     assert_eq!(sender.counters().of(Signal::Traces).sent, 0);
+}
+
+#[test]
+fn spans_that_had_to_make_room_are_counted_and_the_later_ones_are_sent() {
+    let trail = Trail::new();
+    let away = Arc::new(AtomicBool::new(true));
+    let still_away = Arc::clone(&away);
+    let collector = Collector::scripted(move |seen| match seen.signal {
+        Signal::Traces if still_away.load(Ordering::Relaxed) => {
+            Answer::Status(Status::unavailable("away"))
+        }
+        _ => Answer::Accept,
+    });
+    let config = SenderConfig {
+        batch_records: 50,
+        ..trail.config(&collector)
+    };
+    let sender = trail.sender(&config);
+    trail.calls(1800);
+    wait_for(&sender, Signal::Logs, |logs| logs.sent == 1800);
+    wait_for(&sender, Signal::Traces, |traces| traces.failed_attempts > 0);
+    let first = trail.lane().journal().first();
+    trail.spool.tidy();
+    assert!(
+        trail.lane().journal().first() > first,
+        "spans do not hold the room"
+    );
+    away.store(false, Ordering::Relaxed);
+    let done = |traces: &SignalStatus| traces.sent + traces.released == 1800;
+    let traces = wait_for(&sender, Signal::Traces, done);
+    assert!(traces.released > 0 && traces.sent > 100, "{traces:?}");
+    let logs = sender.counters().of(Signal::Logs);
+    assert_eq!((logs.sent, logs.released), (1800, 0));
+    assert_eq!(sender.stop(PATIENCE), Drained::Everything);
 }
 
 #[test]

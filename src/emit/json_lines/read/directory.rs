@@ -8,14 +8,14 @@ use std::io::{self, BufRead, BufReader};
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 
-use super::day::Day;
-use super::line::{LineFault, StoredRecord};
+use super::{LineFault, StoredRecord};
+use crate::emit::json_lines::day::Day;
 
 /// The days that the directory has a file of, in order.
 pub(crate) fn days(dir: &Path) -> io::Result<Vec<Day>> {
     let mut days = Vec::new();
     for entry in std::fs::read_dir(dir)? {
-        days.extend(entry?.file_name().to_str().and_then(Day::from_file_name));
+        days.extend(entry?.file_name().to_str().and_then(day_of));
     }
     days.sort_unstable();
     Ok(days)
@@ -221,6 +221,12 @@ impl OpenFile {
             Err(LineFault::TooLong { length, limit })
         }))
     }
+}
+
+/// The day whose file has this name, if it is the name of one.
+fn day_of(name: &str) -> Option<Day> {
+    let day: Day = name.split(['_', '.']).nth(1)?.parse().ok()?;
+    (day.file_name() == name).then_some(day)
 }
 
 /// The longest line that is read: several times what a record's fields can make up.

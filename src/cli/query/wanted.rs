@@ -1,0 +1,47 @@
+//! Which records a query prints.
+
+use crate::record::{AuditRecord, Body, Call, Status, Timestamp};
+
+/// What a record must be to be printed.
+pub(super) struct Wanted<'a> {
+    pub(super) kind: &'static str,
+    pub(super) user: Option<&'a str>,
+    pub(super) model: Option<&'a str>,
+    pub(super) status: Option<Status>,
+    pub(super) since: Timestamp,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Wanted<'_> {
+    /// Whether the record is all that.
+    pub(super) fn takes(&self, record: &AuditRecord) -> bool {
+        let envelope = &record.envelope;
+        let in_time =
+            envelope.time >= self.since && self.until.is_none_or(|until| envelope.time < until);
+        let of_user = self.user.is_none_or(|user| {
+            let actor = &envelope.actor;
+            let id = actor.user_id.as_ref().map(|id| id.as_str());
+            let hash = actor.user_hash.as_ref().map(|hash| hash.as_str());
+            id == Some(user) || hash == Some(user)
+        });
+        let of_call = match &record.body {
+            Body::Call(call) => self.takes_call(call),
+            _ => true,
+        };
+        record.body.kind() == self.kind && in_time && of_user && of_call
+    }
+
+    fn takes_call(&self, call: &Call) -> bool {
+        let of_model = self.model.is_none_or(|model| {
+            let models = [&call.request.model, &call.response.model];
+            models
+                .into_iter()
+                .flatten()
+                .any(|own| own.as_str() == model)
+        });
+        of_model
+            && self
+                .status
+                .is_none_or(|status| call.outcome.status == status)
+    }
+}

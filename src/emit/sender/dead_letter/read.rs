@@ -1,0 +1,123 @@
+//! Reading what was put aside.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{DeadLetterError, LETTER, SEGMENT_BYTES, VERSION, number, open};
+use crate::clock::Clock;
+use crate::journal::{Entry, ReadError};
+use crate::record::Timestamp;
+use crate::semconv::Signal;
+
+/// A record that was refused for good.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct DeadLetter {
+    /// What it was sent as.
+    pub(crate) signal: Signal,
+    /// The gRPC code of the refusal; 0 where it was a part of success.
+    pub(crate) code: i32,
+    /// When it was refused.
+    pub(crate) refused: Timestamp,
+    /// The receiver's words, which may repeat what was sent and hold control characters.
+    pub(crate) words: String,
+    /// The meta of the spool's segment.
+    pub(crate) meta: Vec<u8>,
+    /// The payload of the spool's frame.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What the boxes below a root hold.
+#[derive(Debug, Default)]
+pub(crate) struct DeadLetters {
+    /// In each box in the order in which they were refused.
+    pub(crate) letters: Vec<DeadLetter>,
+    /// Boxes that could not be read to the end.
+    pub(crate) unread: Vec<PathBuf>,
+}
+
+/// Why a box could not be read.
+#[derive(Debug, thiserror::Error)]
+enum ReadBoxError {
+    #[error(transparent)]
+    Open(#[from] DeadLetterError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("{bytes} bytes of it are damaged, or of a version that is not known here")]
+    Unknown { bytes: u64 },
+}
+
+/// Reads all letters below `root`. Those that are just being written to are among the `unread`.
+pub(crate) fn dead_letters(root: &Path, clock: &Clock) -> DeadLetters {
+    let mut found = DeadLetters::default();
+    let mut boxes: Vec<PathBuf> = fs::read_dir(root)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
+    boxes.retain(|path| path.is_dir());
+    boxes.sort();
+    for path in boxes {
+        if read_box(&path, clock, &mut found.letters).is_err() {
+            found.unread.push(path);
+        }
+    }
+    found
+}
+
+fn read_box(path: &Path, clock: &Clock, letters: &mut Vec<DeadLetter>) -> Result<(), ReadBoxError> {
+    let journal = open(path, SEGMENT_BYTES, clock)?;
+    let mut reader = journal.reader(journal.first());
+    let mut unknown = 0;
+    while let Some(entry) = reader.next(journal.durable())? {
+        match entry {
+            Entry::Damage(damage) => unknown += damage.bytes.max(1),
+            Entry::Frame(frame) => match DeadLetter::read(frame.payload) {
+                Some(letter) if frame.kind == LETTER => letters.push(letter),
+                _ => unknown += frame.payload.len() as u64,
+            },
+        }
+    }
+    match unknown {
+        0 => Ok(()),
+        bytes => Err(ReadBoxError::Unknown { bytes }),
+    }
+}
+
+impl DeadLetter {
+    /// Reads a frame's payload; `None` where it is of no version known here.
+    pub(super) fn read(letter: &[u8]) -> Option<Self> {
+        let (&[version, signal], rest) = letter.split_first_chunk()?;
+        let (code, rest) = rest.split_first_chunk()?;
+        let (nanos, rest) = rest.split_first_chunk()?;
+        let (words, rest) = part(rest)?;
+        let (meta, payload) = part(rest)?;
+        let signal = [Signal::Logs, Signal::Traces]
+            .into_iter()
+            .find(|known| number(*known) == signal)?;
+        (version == VERSION).then_some(Self {
+            signal,
+            code: i32::from_le_bytes(*code),
+            refused: Timestamp::from_unix_nanos(u64::from_le_bytes(*nanos)),
+            words: String::from_utf8(words.to_vec()).ok()?,
+            meta: meta.to_vec(),
+            payload: payload.to_vec(),
+        })
+    }
+}
+
+fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
+}
+
+impl fmt::Debug for DeadLetter {
+    /// Shows sizes in place of words and content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("signal", &self.signal)
+            .field("code", &self.code)
+            .field("refused", &self.refused)
+            .field("words_bytes", &self.words.len())
+            .field("payload_bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
