@@ -4,9 +4,12 @@
 //! `LLM_AUDIT_TEST_COLLECTOR` names the binary; `.ci/collector` makes one and prints its path. The reference is what the
 //! same auditor writes as JSON lines.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "support/collector.rs"]
 mod collector;
 #[path = "support/part.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
 
 use std::collections::{BTreeMap, BTreeSet};

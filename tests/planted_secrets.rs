@@ -1,12 +1,18 @@
 //! Secrets planted wherever an application has content: none of them is in any byte that leaves it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "support/part.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
 #[path = "support/place.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod place;
 #[path = "support/receiver.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod receiver;
 #[path = "support/trail.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod trail;
 
 use std::fs;

@@ -1,10 +1,16 @@
 //! What becomes of records when disks, directories and neighbours fail: nothing is lost unsaid, and nothing stops.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/disk.rs"]
+mod disk;
 #[path = "support/part.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
 #[path = "support/place.rs"]
 mod place;
 #[path = "support/trail.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod trail;
 
 use std::collections::BTreeMap;
@@ -13,13 +19,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use disk::Disk;
 use llm_audit::record::{AuditRecord, Body, SystemEvent};
 use llm_audit::{
     AccessOutcome, AuditSpanExt as _, Auditor, AuditorBuilder, CallStart, Drained, Durability,
     GuardError, OnFailure, RecordId,
 };
 use part::{Part, Player};
-use place::Disk;
+
 use serde_json::json;
 use tempfile::TempDir;
 use tracing_subscriber::layer::SubscriberExt as _;
