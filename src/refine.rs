@@ -97,7 +97,7 @@ impl Gate {
 
     /// The record of a call. The raw text is wiped when this returns.
     #[must_use]
-    pub fn refine(&self, call: CapturedCall) -> AuditRecord {
+    pub fn refine(&self, call: Box<CapturedCall>) -> AuditRecord {
         let envelope = self.envelope(&call);
         let hasher = self.hasher(call.actor.tenant.as_ref());
         let hash = |field, content: &Option<Content>| {

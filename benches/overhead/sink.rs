@@ -14,6 +14,7 @@ use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 /// The argument that makes the program the receiver.
@@ -102,7 +103,7 @@ pub(crate) fn serve() {
             .await
             .expect("a port is free");
         println!("{}", listener.local_addr().expect("it is bound").port());
-        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tonic::transport::Server::builder()
             .initial_stream_window_size(4 << 20)
             .initial_connection_window_size(16 << 20)

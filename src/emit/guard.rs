@@ -152,7 +152,7 @@ impl CallStart {
         self
     }
 
-    fn begin(self, recorder: &Recorder) -> CapturedCall {
+    fn begin(self, recorder: &Recorder) -> Box<CapturedCall> {
         let mut call = recorder.new_call(self.operation);
         call.provider = self.provider;
         call.request.model = self.model;
@@ -191,7 +191,7 @@ enum Recording {
 }
 
 struct Open {
-    call: CapturedCall,
+    call: Box<CapturedCall>,
     view: SpanView,
     start: Option<StartToken>,
     begun: Moment,
@@ -221,15 +221,8 @@ impl CallGuard {
         };
         let not_durable = |token: &StartToken| !recorder.wait_durable(token.index());
         if durability == Durability::Strict && token.as_ref().is_some_and(not_durable) {
-            let cancelled = Ending::Cancelled(Label::clip("start_not_durable"));
-            recorder.end_or_count(
-                CapturedCall {
-                    ending: cancelled,
-                    ..call
-                },
-                view,
-                token,
-            );
+            call.ending = Ending::Cancelled(Label::clip("start_not_durable"));
+            recorder.end_or_count(call, view, token);
             return Err(GuardError::NotDurable);
         }
         let open = Some(Open {

@@ -112,9 +112,13 @@ impl Recorder {
     }
 
     /// A call that begins now.
-    pub(crate) fn new_call(&self, operation: Label) -> CapturedCall {
+    pub(crate) fn new_call(&self, operation: Label) -> Box<CapturedCall> {
         let time = self.clock.now();
-        let mut call = CapturedCall::new(self.clock.record_id(time), time, operation);
+        let mut call = Box::new(CapturedCall::new(
+            self.clock.record_id(time),
+            time,
+            operation,
+        ));
         call.service = self.service.clone();
         call
     }
@@ -134,7 +138,7 @@ impl Recorder {
     /// Records how a call ended. Its raw text is wiped.
     pub(crate) fn end(
         &self,
-        call: CapturedCall,
+        call: Box<CapturedCall>,
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
@@ -144,7 +148,7 @@ impl Recorder {
     /// As [`end`](Self::end), but what cannot be written is counted, and told by a gap record.
     pub(crate) fn end_or_count(
         &self,
-        call: CapturedCall,
+        call: Box<CapturedCall>,
         view: SpanView,
         start: Option<StartToken>,
     ) {

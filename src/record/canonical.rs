@@ -138,6 +138,17 @@ fn write_list(out: &mut Vec<u8>, texts: &[Label]) {
 /// everything else as it is.
 fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    // One pass without a branch a byte: most texts have nothing to escape.
+    let escapes = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    if !text
+        .as_bytes()
+        .iter()
+        .fold(false, |any, byte| any | escapes(byte))
+    {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {
         let short = match byte {

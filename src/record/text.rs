@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A text is longer than its field allows, or is no JSON where JSON is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,9 +31,9 @@ pub enum TextError {
 /// A name or identifier: at most 1,024 bytes of UTF-8.
 ///
 /// [`Label::clip`] cuts a longer text at a character boundary and ends it with `…`, so that the cut shows;
-/// parsing refuses it.
+/// parsing refuses it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Label(Box<str>);
+pub struct Label(Arc<str>);
 
 impl Label {
     /// The longest label, in bytes.

@@ -146,7 +146,9 @@ pub(crate) fn write_line(line: &mut String, record: &AuditRecord) {
             let _ = write!(line, "audit trail: {}", system.event);
         }
     }
-    if line.contains(char::is_control) {
+    // Bytes tell it without decoding, but for control characters beyond ASCII, which begin with 0xc2.
+    let suspicious = |byte: u8| byte < 0x20 || byte == 0x7f || byte == 0xc2;
+    if line.bytes().any(suspicious) {
         *line = line.chars().flat_map(visible).collect();
     }
 }

@@ -44,9 +44,10 @@ pub fn write_span(log_record: &[u8], identity: SpanIdentity, out: &mut Vec<u8>) 
     out.fixed64_field(END_TIME, facts.time.saturating_add(facts.duration));
     for (number, field) in Fields::new(log_record).flatten() {
         if let (true, Field::Bytes(bytes)) = (number == u64::from(log::ATTRIBUTES), field) {
-            let hidden = raw_key_value(bytes).is_none_or(|(key, _)| {
-                key == attribute::PARENT_SPAN_ID.name
-                    || (key == attribute::USER_ID.name && identity == SpanIdentity::Hashed)
+            let hidden = key_of(bytes).is_none_or(|key| {
+                key == attribute::PARENT_SPAN_ID.name.as_bytes()
+                    || (key == attribute::USER_ID.name.as_bytes()
+                        && identity == SpanIdentity::Hashed)
             });
             if !hidden {
                 out.bytes_field(ATTRIBUTES, bytes);
@@ -83,7 +84,7 @@ impl<'a> Facts<'a> {
                 (log::TIME, Field::Fixed64(nanos)) => facts.time = nanos,
                 (log::TRACE_ID, Field::Bytes(bytes)) => facts.trace_id = bytes,
                 (log::SPAN_ID, Field::Bytes(bytes)) => facts.span_id = bytes,
-                (log::ATTRIBUTES, Field::Bytes(bytes)) => facts.take(raw_key_value(bytes)?),
+                (log::ATTRIBUTES, Field::Bytes(bytes)) => facts.take(bytes),
                 _ => {}
             }
         }
@@ -92,21 +93,36 @@ impl<'a> Facts<'a> {
         complete.then_some(facts)
     }
 
-    fn take(&mut self, (key, any): (&'a str, &'a [u8])) {
-        let text = || text_value(any).unwrap_or_default();
-        if key == attribute::OPERATION_NAME.name {
-            self.operation = text();
-        } else if key == attribute::REQUEST_MODEL.name {
-            self.model = text();
-        } else if key == attribute::DURATION_NS.name {
-            self.duration = int_value(any).unwrap_or(0);
-        } else if key == attribute::STATUS.name {
-            self.failed = text() == crate::record::Status::Error.as_str();
-        } else if key == attribute::ERROR_MESSAGE.name {
-            self.message = text_value(any);
-        } else if key == attribute::PARENT_SPAN_ID.name {
-            self.parent = text_value(any);
+    /// Reads the value of an attribute only where something is made of it: most are copied unread.
+    fn take(&mut self, attribute: &'a [u8]) {
+        let Some(key) = key_of(attribute) else { return };
+        let any = || {
+            raw_key_value(attribute)
+                .map(|(_, any)| any)
+                .unwrap_or_default()
+        };
+        let is = |row: &attribute::Attribute| key == row.name.as_bytes();
+        if is(&attribute::OPERATION_NAME) {
+            self.operation = text_value(any()).unwrap_or_default();
+        } else if is(&attribute::REQUEST_MODEL) {
+            self.model = text_value(any()).unwrap_or_default();
+        } else if is(&attribute::DURATION_NS) {
+            self.duration = int_value(any()).unwrap_or(0);
+        } else if is(&attribute::STATUS) {
+            self.failed = text_value(any()) == Some(crate::record::Status::Error.as_str());
+        } else if is(&attribute::ERROR_MESSAGE) {
+            self.message = text_value(any());
+        } else if is(&attribute::PARENT_SPAN_ID) {
+            self.parent = text_value(any());
         }
+    }
+}
+
+/// The key of a `KeyValue` message, which every writer puts first.
+fn key_of(key_value: &[u8]) -> Option<&[u8]> {
+    match Fields::new(key_value).next()?.ok()? {
+        (1, Field::Bytes(key)) => Some(key),
+        _ => None,
     }
 }
 

@@ -73,14 +73,14 @@ struct Made {
 
 impl Demo {
     pub(super) fn run(&self, out: &mut impl Write) -> anyhow::Result<Exit> {
-        let temporary = match &self.data_dir {
-            None => Some(tempfile::tempdir().context("a temporary directory")?),
-            Some(_) => None,
-        };
-        let data_dir = match (&self.data_dir, &temporary) {
-            (Some(path), _) => path.as_path(),
-            (None, Some(directory)) => directory.path(),
-            (None, None) => unreachable!("without a data directory a temporary one was made"),
+        // Removed when it goes out of scope, which is behind everything that uses it.
+        let temporary;
+        let data_dir = match &self.data_dir {
+            Some(path) => path.as_path(),
+            None => {
+                temporary = tempfile::tempdir().context("a temporary directory")?;
+                temporary.path()
+            }
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -146,6 +146,8 @@ impl Demo {
         let mut faults = Vec::new();
         let administration = Administration::work(audit, &mut said)?;
         let mut interrupted = pin!(tokio::signal::ctrl_c());
+        let clock = Clock::system();
+        let mut told = clock.moment();
         let mut made = 0;
         while made < self.calls || !self.exit {
             if made == self.calls {
@@ -167,6 +169,10 @@ impl Demo {
                 note(&mut faults, &error);
             }
             made += 1;
+            if made < self.calls && clock.moment().nanos_since(told) > A_SECOND {
+                tell(format_args!("{made} of {} calls made", self.calls));
+                told = clock.moment();
+            }
         }
         Ok(Made {
             calls: made.into(),
@@ -202,6 +208,7 @@ fn tell(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+const A_SECOND: u64 = 1_000_000_000;
 const BETWEEN_CALLS: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(30);
 const PROGRESS: Duration = Duration::from_secs(1);

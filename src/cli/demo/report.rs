@@ -126,7 +126,10 @@ impl Report<'_> {
         match self.kept {
             Some(path) => {
                 let path = path.display();
-                writeln!(out, "Everything is kept in {path}. Look at it with")?;
+                writeln!(
+                    out,
+                    "The records are kept in {path} as JSON lines, with the keyring that verifies them:"
+                )?;
                 writeln!(out, "  llm-audit query calls --data-dir {path}")?;
             }
             None => {

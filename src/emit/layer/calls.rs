@@ -12,7 +12,7 @@ use crate::record::CapturedCall;
 
 /// A call that is going on.
 pub(super) struct OpenCall {
-    pub(super) call: CapturedCall,
+    pub(super) call: Box<CapturedCall>,
     pub(super) callsite: Arc<Callsite>,
     pub(super) begun: Option<Begun>,
     pub(super) last_exit: Option<Moment>,
@@ -33,7 +33,7 @@ pub(super) struct Calls {
     open: AtomicUsize,
 }
 
-type Shard = Mutex<HashMap<u64, Box<OpenCall>, BuildHasherDefault<SpanHasher>>>;
+type Shard = Mutex<HashMap<u64, OpenCall, BuildHasherDefault<SpanHasher>>>;
 
 impl Default for Calls {
     fn default() -> Self {
@@ -47,10 +47,10 @@ impl Default for Calls {
 impl Calls {
     pub(super) fn insert(&self, span: u64, call: OpenCall) {
         self.open.fetch_add(1, Ordering::Relaxed);
-        self.shard(span).insert(span, Box::new(call));
+        self.shard(span).insert(span, call);
     }
 
-    pub(super) fn remove(&self, span: u64) -> Option<Box<OpenCall>> {
+    pub(super) fn remove(&self, span: u64) -> Option<OpenCall> {
         if self.is_empty() {
             return None;
         }
@@ -75,7 +75,7 @@ impl Calls {
     fn shard(
         &self,
         span: u64,
-    ) -> MutexGuard<'_, HashMap<u64, Box<OpenCall>, BuildHasherDefault<SpanHasher>>> {
+    ) -> MutexGuard<'_, HashMap<u64, OpenCall, BuildHasherDefault<SpanHasher>>> {
         let index =
             usize::try_from(span % SHARDS as u64).expect("a remainder of a small number is small");
         self.shards[index]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tracing::field::{Field, Visit};
+use zeroize::Zeroizing;
 
 use super::callsite::Callsite;
 use crate::record::{CapturedCall, Content, Delivery, Ending, Failure, Label, RawText};
@@ -14,9 +15,24 @@ use crate::semconv::dialect::{self, Meaning};
 pub(super) struct Fields(Vec<(Meaning, FieldValue)>);
 
 enum FieldValue {
+    Content(Content),
+    Error(RawText),
     Float(f64),
     Int(u64),
-    Text(RawText),
+    Text(Label),
+}
+
+impl FieldValue {
+    /// A text in the form that its meaning asks for, so that it is copied once.
+    fn of_text(meaning: Meaning, text: &str) -> Self {
+        match meaning {
+            Meaning::Input | Meaning::Output | Meaning::SystemPrompt | Meaning::Tools => {
+                Self::Content(Content::of_text(text))
+            }
+            Meaning::StatusDescription => Self::Error(RawText::from(text)),
+            _ => Self::Text(Label::clip(text)),
+        }
+    }
 }
 
 /// Collects the fields of one call site.
@@ -33,52 +49,62 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn push(&mut self, field: &Field, value: impl FnOnce() -> FieldValue) {
+    fn push(&mut self, field: &Field, value: impl FnOnce(Meaning) -> FieldValue) {
         if let Some(meaning) = self.callsite.meaning(field) {
-            self.fields.0.push((meaning, value()));
+            if self.fields.0.is_empty() {
+                self.fields.0.reserve(FIELDS_AT_FIRST);
+            }
+            self.fields.0.push((meaning, value(meaning)));
+        }
+    }
+
+    fn push_text(&mut self, field: &Field, text: &str) {
+        // An empty text says nothing.
+        if !text.is_empty() {
+            self.push(field, |meaning| FieldValue::of_text(meaning, text));
         }
     }
 }
 
 impl Visit for Collector<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.push(field, || {
-            FieldValue::Text(RawText::new(format!("{value:?}").into_bytes()))
-        });
+        if self.callsite.meaning(field).is_some() {
+            self.push_text(field, &Zeroizing::new(format!("{value:?}")));
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.push(field, || FieldValue::Text(RawText::from(value)));
+        self.push_text(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, || FieldValue::Int(u64::from(value)));
+        self.push(field, |_| FieldValue::Int(u64::from(value)));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, || FieldValue::Float(value));
+        self.push(field, |_| FieldValue::Float(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
         // No count of the table is negative: such a one says nothing.
         if let Ok(value) = u64::try_from(value) {
-            self.push(field, || FieldValue::Int(value));
+            self.push(field, |_| FieldValue::Int(value));
         }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, || FieldValue::Int(value));
+        self.push(field, |_| FieldValue::Int(value));
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
         if let Ok(value) = u64::try_from(value) {
-            self.push(field, || FieldValue::Int(value));
+            self.push(field, |_| FieldValue::Int(value));
         }
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
         if let Ok(value) = u64::try_from(value) {
-            self.push(field, || FieldValue::Int(value));
+            self.push(field, |_| FieldValue::Int(value));
         }
     }
 }
@@ -88,6 +114,8 @@ impl Fields {
     pub(super) fn apply(self, call: &mut CapturedCall) {
         for (meaning, value) in self.0 {
             match value {
+                FieldValue::Content(content) => apply_content(call, meaning, content),
+                FieldValue::Error(message) => failed(call, None, Some(message)),
                 FieldValue::Float(number) => apply_float(call, meaning, number),
                 FieldValue::Int(number) => apply_int(call, meaning, number),
                 FieldValue::Text(text) => apply_text(call, meaning, text),
@@ -135,7 +163,7 @@ fn apply_int(call: &mut CapturedCall, meaning: Meaning, number: u64) {
             call.server_port = u16::try_from(number).ok();
             return;
         }
-        _ => return apply_text(call, meaning, RawText::from(number.to_string().as_str())),
+        _ => return apply_text(call, meaning, Label::clip(&number.to_string())),
     };
     *count = Some(number);
     if matches!(meaning, Meaning::OutputTokens) {
@@ -143,52 +171,63 @@ fn apply_int(call: &mut CapturedCall, meaning: Meaning, number: u64) {
     }
 }
 
-fn apply_text(call: &mut CapturedCall, meaning: Meaning, raw: RawText) {
-    let text = raw.to_text();
-    if text.is_empty() {
-        return;
-    }
-    let label = || Some(Label::clip(&text));
+fn apply_content(call: &mut CapturedCall, meaning: Meaning, content: Content) {
     match meaning {
-        Meaning::Action => call.action = label(),
-        Meaning::ClientAddress => call.actor.client_address = label(),
-        Meaning::Conversation => call.actor.conversation = label(),
-        Meaning::ErrorType => failed(call, label(), None),
-        Meaning::FinishReasons => {
-            call.response.finish_reasons = finish_reasons(&text);
-            answered(call);
-        }
-        Meaning::Input => call.input = Some(Content::of_text(&text)),
-        Meaning::Operation => call.operation = Label::clip(&text),
+        Meaning::Input => call.input = Some(content),
         Meaning::Output => {
-            call.response.output = Some(Content::of_text(&text));
+            call.response.output = Some(content);
             answered(call);
         }
-        Meaning::Provider => call.provider = Some(Label::clip(dialect::provider_name(&text))),
-        Meaning::RequestModel => call.request.model = label(),
+        Meaning::SystemPrompt => call.system_prompt = Some(content),
+        Meaning::Tools => call.tools = Some(content),
+        _ => {}
+    }
+}
+
+fn apply_text(call: &mut CapturedCall, meaning: Meaning, text: Label) {
+    match meaning {
+        Meaning::Action => call.action = Some(text),
+        Meaning::ClientAddress => call.actor.client_address = Some(text),
+        Meaning::Conversation => call.actor.conversation = Some(text),
+        Meaning::ErrorType => failed(call, Some(text), None),
+        Meaning::FinishReasons => {
+            call.response.finish_reasons = finish_reasons(text);
+            answered(call);
+        }
+        Meaning::Operation => call.operation = text,
+        Meaning::Provider => call.provider = Some(provider(text)),
+        Meaning::RequestModel => call.request.model = Some(text),
         Meaning::ResponseId => {
-            call.response.id = label();
+            call.response.id = Some(text);
             answered(call);
         }
         Meaning::ResponseModel => {
-            call.response.model = label();
+            call.response.model = Some(text);
             answered(call);
         }
-        Meaning::ServerAddress => call.server_address = label(),
-        Meaning::ServiceTier => call.response.service_tier = label(),
-        Meaning::Session => call.actor.session = label(),
-        Meaning::StatusCode if text.eq_ignore_ascii_case("error") => failed(call, None, None),
-        Meaning::StatusDescription => failed(call, None, Some(raw)),
-        Meaning::SystemPrompt => call.system_prompt = Some(Content::of_text(&text)),
-        Meaning::Tenant => call.actor.tenant = label(),
-        Meaning::Tools => call.tools = Some(Content::of_text(&text)),
-        Meaning::User => call.actor.user_id = label(),
+        Meaning::ServerAddress => call.server_address = Some(text),
+        Meaning::ServiceTier => call.response.service_tier = Some(text),
+        Meaning::Session => call.actor.session = Some(text),
+        Meaning::StatusCode if text.as_str().eq_ignore_ascii_case("error") => {
+            failed(call, None, None)
+        }
+        Meaning::Tenant => call.actor.tenant = Some(text),
+        Meaning::User => call.actor.user_id = Some(text),
         // Numbers as texts come from layers that lost their type on the way.
         _ => {
-            if let Ok(number) = text.parse::<u64>() {
+            if let Ok(number) = text.as_str().parse::<u64>() {
                 apply_number(call, meaning, number);
             }
         }
+    }
+}
+
+fn provider(name: Label) -> Label {
+    let today = dialect::provider_name(name.as_str());
+    if today == name.as_str() {
+        name
+    } else {
+        Label::clip(today)
     }
 }
 
@@ -233,13 +272,18 @@ pub(super) fn failed_by_event(call: &mut CapturedCall, message: RawText) {
     failed(call, None, Some(message));
 }
 
-fn finish_reasons(text: &str) -> Vec<Label> {
-    let list: Option<Vec<String>> = serde_json::from_str(text).ok();
-    list.unwrap_or_else(|| vec![text.to_owned()])
-        .iter()
-        .map(|reason| Label::clip(reason))
-        .collect()
+fn finish_reasons(text: Label) -> Vec<Label> {
+    if !text.as_str().starts_with('[') {
+        return vec![text];
+    }
+    let list: Option<Vec<String>> = serde_json::from_str(text.as_str()).ok();
+    list.map_or_else(
+        || vec![text],
+        |list| list.iter().map(|reason| Label::clip(reason)).collect(),
+    )
 }
 
+/// Fields that room is made for at once.
+const FIELDS_AT_FIRST: usize = 32;
 /// `error.type` of an error whose class is not known (OpenTelemetry general conventions).
 const OTHER: &str = "_OTHER";

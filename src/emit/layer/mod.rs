@@ -236,7 +236,7 @@ where
         }
         self.begin(&id, &context);
         if let Some(open) = self.calls.remove(id.into_u64()) {
-            self.end(*open);
+            self.end(open);
         }
     }
 }
