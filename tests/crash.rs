@@ -4,9 +4,13 @@
 //! directory, each killed (SIGKILL) at a random moment, also while it takes over what the one before it left; and then a
 //! process that is not killed, which takes over everything.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "support/part.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
 #[path = "support/receiver.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod receiver;
 #[path = "support/trail.rs"]
 mod trail;
@@ -120,7 +124,7 @@ impl Acknowledged {
 /// Up to three applications, one after the other.
 fn generations(test: &str, data_dir: &Path, run: u64, variables: &[(&str, &str)]) -> Acknowledged {
     let mut acknowledged = Acknowledged::default();
-    let spool_bytes = if run % 2 == 0 {
+    let spool_bytes = if run.is_multiple_of(2) {
         "1073741824"
     } else {
         "1048576"
@@ -409,7 +413,7 @@ fn ask(part: &Part, number: u64) -> (RecordId, Result<(), String>) {
     part.say(&format!("begun {id}"));
     call.audit_input(&json!([{ "role": "user", "content": format!("question {number}") }]))
         .unwrap();
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         return (
             id,
             call.audit_result(Err(format!("no answer to question {number}"))),

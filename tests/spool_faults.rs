@@ -1,10 +1,18 @@
 //! What becomes of records when disks, directories and neighbours fail: nothing is lost unsaid, and nothing stops.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/application.rs"]
+mod application;
+#[path = "support/disk.rs"]
+mod disk;
 #[path = "support/part.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
 #[path = "support/place.rs"]
 mod place;
 #[path = "support/trail.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod trail;
 
 use std::collections::BTreeMap;
@@ -13,13 +21,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llm_audit::record::{Body, SystemEvent};
-use llm_audit::{
-    AccessOutcome, AuditSpanExt as _, Auditor, AuditorBuilder, CallStart, Drained, Durability,
-    GuardError, OnFailure, RecordId,
-};
+use application::{CALLS, PATIENCE, a_call, a_span, adopted, assert_all_there, lines, nowhere};
+use disk::Disk;
+use llm_audit::record::SystemEvent;
+use llm_audit::{AccessOutcome, Auditor, CallStart, Drained, Durability, GuardError, OnFailure};
 use part::{Part, Player};
-use place::Disk;
+
 use serde_json::json;
 use tempfile::TempDir;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -77,11 +84,6 @@ fn a_third_process_takes_over_what_two_others_left() {
     };
     let mut players = [start(), start()];
     let heard: Vec<String> = players.iter_mut().flat_map(hear_all).collect();
-    assert_eq!(
-        lanes(directory.path()).len(),
-        2,
-        "each process writes a lane of its own"
-    );
     let [one, two] = players;
     one.kill();
     two.kill();
@@ -261,31 +263,6 @@ fn a_full_disk_stops_nobody_and_is_told_exactly() {
 }
 
 #[test]
-fn what_was_lost_just_before_the_end_is_told_too() {
-    let directory = tempfile::tempdir().unwrap();
-    let audit = nowhere(directory.path())
-        .spool_bytes(1 << 20)
-        .build()
-        .unwrap();
-    let mut lost = 0;
-    while lost < 3 {
-        let call = audit
-            .start(CallStart::new("chat").on_failure(OnFailure::DropAndCount))
-            .unwrap();
-        call.finish().unwrap();
-        lost = audit.health().dropped;
-    }
-    audit.shutdown(Duration::ZERO);
-    drop(audit);
-    let trail = adopted(directory.path());
-    assert_eq!(
-        trail.gaps(),
-        BTreeMap::from([("spool_full".to_owned(), lost)])
-    );
-    assert_eq!(trail.missing(), BTreeMap::new());
-}
-
-#[test]
 fn a_full_spool_of_a_killed_process_is_taken_over() {
     if let Some(part) = Part::of_this_process() {
         let audit = nowhere(&part.data_dir)
@@ -324,14 +301,15 @@ fn a_full_spool_of_a_killed_process_is_taken_over() {
 }
 
 #[test]
-fn a_call_that_goes_on_does_not_keep_a_full_spool_full() {
+fn calls_that_go_on_do_not_keep_a_full_spool_full() {
     let directory = tempfile::tempdir().unwrap();
     let audit = lines(directory.path())
         .spool_bytes(1 << 20)
         .build()
         .unwrap();
-    let long = audit.start(CallStart::new("chat").model("gpt-4o")).unwrap();
-    let id = long.record_id();
+    let begin = |_| audit.start(CallStart::new("chat").model("gpt-4o")).unwrap();
+    let long: Vec<_> = (0..20).map(begin).collect();
+    let ids: Vec<_> = long.iter().map(|call| call.record_id()).collect();
     // Lines cannot be written while a directory stands where their file would.
     let obstacles = [0, 1].map(|days| {
         let day = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
@@ -372,13 +350,13 @@ fn a_call_that_goes_on_does_not_keep_a_full_spool_full() {
         );
         std::thread::yield_now();
     }
-    long.finish().unwrap();
+    for call in long {
+        call.finish().unwrap();
+    }
     assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
     let trail = Trail::of_lines(directory.path());
-    assert_eq!(
-        (trail.status(id), trail.missing()),
-        (Some("success"), BTreeMap::new())
-    );
+    assert!(ids.iter().all(|id| trail.status(*id) == Some("success")));
+    assert_eq!(trail.missing(), BTreeMap::new());
 }
 
 #[test]
@@ -460,198 +438,16 @@ fn a_data_directory_that_is_deleted_leaves_the_application_running() {
 }
 
 #[test]
-fn a_shutdown_works_on_every_thread_of_every_runtime() {
-    let current = || {
-        tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap()
-    };
-    let workers = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .build()
-            .unwrap()
-    };
-    let ways: [(&str, &dyn Fn(Auditor) -> Drained); 4] = [
-        ("blocking in a current-thread runtime", &|audit| {
-            current().block_on(async { audit.shutdown(PATIENCE) })
-        }),
-        ("awaited in a current-thread runtime", &|audit| {
-            current().block_on(audit.shutdown_async(PATIENCE))
-        }),
-        ("blocking on the only worker", &|audit| {
-            let runtime = workers();
-            let task = runtime.spawn(async move { audit.shutdown(PATIENCE) });
-            runtime.block_on(task).unwrap()
-        }),
-        ("awaited on the only worker", &|audit| {
-            let runtime = workers();
-            let task = runtime.spawn(async move { audit.shutdown_async(PATIENCE).await });
-            runtime.block_on(task).unwrap()
-        }),
-    ];
-    for (way, shutdown) in ways {
-        let directory = tempfile::tempdir().unwrap();
-        let audit = lines(directory.path()).build().unwrap();
-        let ids: Vec<RecordId> = (0..100).map(|_| a_call(&audit)).collect();
-        assert_eq!(shutdown(audit), Drained::Complete, "{way}");
-        let trail = Trail::of_lines(directory.path());
-        assert!(
-            ids.iter().all(|id| trail.status(*id) == Some("success")),
-            "{way}"
-        );
-        assert_eq!(trail.system(SystemEvent::Stop).len(), 1, "{way}");
-    }
-}
-
-#[test]
-fn dropping_the_auditor_is_a_shutdown() {
+fn what_a_killed_process_was_removing_is_removed() {
     let directory = tempfile::tempdir().unwrap();
-    let audit = lines(directory.path()).build().unwrap();
-    let clone = audit.clone();
-    let ids: Vec<RecordId> = (0..200).map(|_| a_call(&audit)).collect();
-    drop(audit);
-    let id = a_call(&clone);
-    drop(clone);
-    let here = Trail::of_lines(directory.path());
-    let all = adopted(directory.path());
-    assert!(
-        ids.iter()
-            .chain([&id])
-            .all(|id| all.status(*id) == Some("success"))
-    );
-    assert_eq!(
-        (all.count("success"), all.missing()),
-        (201, BTreeMap::new())
-    );
-    println!(
-        "dropping delivered {} of 201 calls in its half second",
-        here.count("success")
-    );
-}
-
-#[test]
-fn a_process_that_exits_without_a_word_loses_nothing() {
-    if let Some(part) = Part::of_this_process() {
-        let audit = lines(&part.data_dir).build().unwrap();
-        let open = audit.start(CallStart::new("chat")).unwrap();
-        part.say(&open.record_id().to_string());
-        (0..CALLS).for_each(|_| part.say(&a_call(&audit).to_string()));
-        std::process::exit(0);
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let player = Player::start(
-        "a_process_that_exits_without_a_word_loses_nothing",
-        "exits",
-        directory.path(),
-        &[],
-    );
-    let (heard, _) = player.end();
+    let drained = directory
+        .path()
+        .join("spool/drained-01a201b8-6f23-76e8-a868-14edb1fe2ea7");
+    fs::create_dir_all(drained.join("quarantine")).unwrap();
+    fs::write(drained.join("00000000000000000000.seg"), "half").unwrap();
     let trail = adopted(directory.path());
-    assert_all_there(&trail, &heard);
-    assert_eq!((trail.count("success"), trail.count("unknown")), (CALLS, 1));
-}
-
-#[test]
-fn calls_after_the_shutdown_are_counted() {
-    let directory = tempfile::tempdir().unwrap();
-    let audit = lines(directory.path()).build().unwrap();
-    let subscriber = tracing_subscriber::registry().with(audit.layer());
-    let late = audit.start(CallStart::new("chat")).unwrap();
-    let (late_id, dropped) = (late.record_id(), |audit: &Auditor| audit.health().dropped);
-    audit.shutdown(PATIENCE);
-    let refused = audit.start(CallStart::new("chat")).unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            GuardError::NotRecorded {
-                reason: "shut_down",
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
-    assert_eq!(
-        dropped(&audit),
-        0,
-        "a call that is refused is not made, and so not lost"
-    );
-    tracing::subscriber::with_default(subscriber, a_span);
-    assert_eq!(dropped(&audit), 1);
-    let counted = audit
-        .start(CallStart::new("chat").on_failure(OnFailure::DropAndCount))
-        .unwrap();
-    counted.finish().unwrap();
-    assert_eq!(dropped(&audit), 2);
-    late.finish().unwrap_err();
-    assert_eq!(dropped(&audit), 3);
-    audit
-        .change("created", "users", "anna")
-        .record()
-        .unwrap_err();
-    audit
-        .access("login", AccessOutcome::Denied)
-        .record()
-        .unwrap_err();
-    assert_eq!(dropped(&audit), 5);
-    assert!(matches!(
-        audit.shutdown(PATIENCE),
-        Drained::Remaining(_) | Drained::Complete
-    ));
-    drop(audit);
-    let trail = adopted(directory.path());
-    assert_eq!(
-        (trail.count("unknown"), trail.status(late_id)),
-        (1, Some("unknown"))
-    );
-}
-
-#[test]
-fn a_switch_in_the_environment_turns_recording_off_and_says_so() {
-    if let Some(part) = Part::of_this_process() {
-        let audit = lines(&part.data_dir).build().unwrap();
-        let subscriber = tracing_subscriber::registry().with(audit.layer());
-        tracing::subscriber::with_default(subscriber, || {
-            audit.verify_installed().unwrap();
-            let span = tracing::info_span!("call", gen_ai.operation.name = "chat");
-            span.in_scope(|| span.audit_user("anna").map(drop))
-                .unwrap_err();
-        });
-        a_call(&audit);
-        drop(audit.start(CallStart::new("chat")).unwrap());
-        audit.change("created", "users", "anna").record().unwrap();
-        audit
-            .access("login", AccessOutcome::Denied)
-            .record()
-            .unwrap();
-        assert_eq!(audit.health().dropped, 0, "what is not wanted is not lost");
-        audit.set_enabled(true).unwrap();
-        part.say(&a_call(&audit).to_string());
-        audit.shutdown(PATIENCE);
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let test = "a_switch_in_the_environment_turns_recording_off_and_says_so";
-    let (heard, _) = Player::start(
-        test,
-        "off",
-        directory.path(),
-        &[("LLM_AUDIT_DISABLED", "true")],
-    )
-    .end();
-    let trail = Trail::of_lines(directory.path());
-    assert_eq!(trail.system(SystemEvent::Start)[0]["recording"], "off");
-    assert_eq!(
-        trail.system(SystemEvent::Configuration)[0]["recording"],
-        "on"
-    );
-    let others: Vec<_> = trail
-        .records
-        .values()
-        .filter(|record| !matches!(record.body, Body::System(_)))
-        .collect();
-    assert_eq!(others.len(), 1, "{others:?}");
-    assert_eq!(trail.status(heard[0].parse().unwrap()), Some("success"));
+    assert_eq!((trail.streams().len(), trail.gaps()), (1, BTreeMap::new()));
+    assert_eq!(lanes(directory.path()), Vec::<PathBuf>::new());
 }
 
 /// The data directory of a process that was killed with `CALLS` calls done and one open.
@@ -692,66 +488,6 @@ fn hear_all(player: &mut Player) -> Vec<String> {
         .collect()
 }
 
-fn lines(data_dir: &Path) -> AuditorBuilder {
-    Auditor::builder()
-        .data_dir(data_dir)
-        .generate_keyring()
-        .without_sender()
-        .json_lines()
-}
-
-/// With a receiver that is never there.
-fn nowhere(data_dir: &Path) -> AuditorBuilder {
-    Auditor::builder()
-        .data_dir(data_dir)
-        .generate_keyring()
-        .endpoint("http://127.0.0.1:9")
-}
-
-fn a_call(audit: &Auditor) -> RecordId {
-    let start = CallStart::new("chat")
-        .provider("openai")
-        .model("gpt-4o")
-        .user("anna");
-    let mut call = audit.start(start).unwrap();
-    call.input(&["a question"]).unwrap();
-    call.finish().unwrap()
-}
-
-fn a_span() -> RecordId {
-    let span = tracing::info_span!(
-        "call",
-        gen_ai.operation.name = "chat",
-        gen_ai.request.model = "gpt-4o"
-    );
-    span.in_scope(|| {
-        span.audit_output(&["an answer"]).unwrap();
-        span.audit_record_id().unwrap()
-    })
-}
-
-/// Takes over what is there, and returns all that there is then.
-fn adopted(data_dir: &Path) -> Trail {
-    let audit = lines(data_dir).build().unwrap();
-    audit.flush().unwrap();
-    assert_eq!(audit.health().unreadable, []);
-    assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
-    Trail::of_lines(data_dir)
-}
-
-fn assert_all_there(trail: &Trail, expected: &[String]) {
-    let absent: Vec<_> = expected
-        .iter()
-        .filter(|id| trail.status(id.parse().unwrap()).is_none())
-        .collect();
-    assert!(
-        absent.is_empty(),
-        "{} of {} are missing",
-        absent.len(),
-        expected.len()
-    );
-}
-
 fn lanes(data_dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(data_dir.join("spool"))
         .unwrap()
@@ -767,10 +503,8 @@ fn last_segment(data_dir: &Path) -> (PathBuf, u64) {
     let used = segments
         .map(|path| (fs::metadata(&path).unwrap().len(), path))
         .filter(|(length, _)| *length > 0);
-    let (length, path) = used.last().unwrap();
+    let (length, path) = used.max_by(|one, other| one.1.cmp(&other.1)).unwrap();
     (path, length)
 }
 
-const CALLS: usize = 40;
 const DONE: &str = "done";
-const PATIENCE: Duration = Duration::from_secs(60);

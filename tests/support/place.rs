@@ -1,10 +1,7 @@
-//! Places for data directories: copies, and disks of their own that are small or cannot be written to.
+//! What lies in a data directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use tempfile::TempDir;
 
 /// Copies a directory with everything in it.
 pub(crate) fn copy(from: &Path, to: &Path) {
@@ -33,60 +30,4 @@ pub(crate) fn files(below: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
-}
-
-/// A disk in memory, mounted until this is dropped.
-pub(crate) struct Disk {
-    mount_point: TempDir,
-}
-
-impl Disk {
-    /// None, and said loudly, where this user may not mount; an error where `CI` is `true`.
-    pub(crate) fn mount(options: &str) -> Option<Self> {
-        let mount_point = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(mount_point.path());
-        let mounted = mount.output();
-        if mounted.as_ref().is_ok_and(|output| output.status.success()) {
-            return Some(Self { mount_point });
-        }
-        let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-        assert!(
-            !strict,
-            "a disk of its own could not be mounted: {mounted:?}"
-        );
-        println!("SKIPPED: a disk of its own could not be mounted: {mounted:?}");
-        None
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.mount_point.path()
-    }
-
-    /// Mounts it again with other options.
-    pub(crate) fn remount(&self, options: &str) {
-        let remounted = Command::new("mount")
-            .args(["-o", &format!("remount,{options}")])
-            .arg(self.path())
-            .status()
-            .unwrap();
-        assert!(remounted.success());
-    }
-
-    /// Takes all the room there is, until the file is removed.
-    pub(crate) fn fill(&self) -> PathBuf {
-        let ballast = self.path().join("ballast");
-        let mut file = fs::File::create(&ballast).unwrap();
-        let page = [1; 4096];
-        while std::io::Write::write_all(&mut file, &page).is_ok() {}
-        ballast
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        Command::new("umount").arg(self.path()).status().ok();
-    }
 }

@@ -164,7 +164,10 @@ impl Delivery {
                     self.pauses.after(why, asked).await;
                     continue;
                 }
-                Verdict::Parked if self.shared.stop.is_called() => return Settled::Parked,
+                Verdict::Parked if self.shared.stop.is_called() => {
+                    self.shared.spool.park_spans(true);
+                    return Settled::Parked;
+                }
                 Verdict::Parked => {
                     self.pauses.parked().await;
                     continue;

@@ -1,5 +1,7 @@
 //! A lane: the part of the spool that one emitter stream writes, a journal of its own.
 
+mod release;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
@@ -12,8 +14,7 @@ use super::finals::Finals;
 use super::frame::{self, Origin, SpanView};
 use super::recovery::{self, Remains};
 use crate::journal::{
-    AppendError, Entry, FrameIndex, Journal, JournalError, JournalOptions, ReadError, Room,
-    SyncError,
+    AppendError, FrameIndex, Journal, JournalError, JournalOptions, ReadError, Room, SyncError,
 };
 use crate::record::keyring::Keyring;
 use crate::record::{
@@ -78,6 +79,8 @@ struct State {
     losses: HashMap<&'static str, u64>,
     /// Whether room for a gap record is reserved.
     gap_room: bool,
+    /// Open starts whose end has no room reserved: the start was copied forward into it.
+    without_room: u64,
 }
 
 #[derive(Debug, Default)]
@@ -167,6 +170,7 @@ impl Lane {
             finals: Finals::default(),
             losses: HashMap::new(),
             gap_room: false,
+            without_room: 0,
         };
         let lane = Self {
             path: path.to_owned(),
@@ -331,9 +335,11 @@ impl Lane {
         let start = start.map(|StartToken(index)| index);
         let appended = self.append(&mut record, view, keys, room, start);
         if let (Some(index), Err(_)) = (start, &appended) {
-            self.state().starts.remove(&index);
-            // A reservation that is not there any more needs no giving back.
-            let _ = self.journal.unreserve(END_ROOM);
+            let mut state = self.state();
+            state.starts.remove(&index);
+            if self.journal.unreserve(END_ROOM).is_err() {
+                state.without_room = state.without_room.saturating_sub(1);
+            }
         }
         appended
     }
@@ -425,26 +431,6 @@ impl Lane {
         )
     }
 
-    /// Deletes segments that everybody has read up to `consumed` and that hold no open start. An open start in the way
-    /// of a segment is copied forward.
-    pub(crate) fn release(&self, consumed: FrameIndex) -> Result<(), ReleaseError> {
-        self.copy_starts_forward(consumed)?;
-        let (bound, next_seq) = {
-            let state = self.state();
-            let oldest_start = state.starts.values().min().copied().unwrap_or(u64::MAX);
-            (consumed.0.min(oldest_start), state.next_seq)
-        };
-        if !self.journal.would_release(FrameIndex(bound)) {
-            return Ok(());
-        }
-        // The numbers of released records are known from nothing else after a crash.
-        self.journal
-            .save_cursor(SEQUENCE_CURSOR, FrameIndex(next_seq))?;
-        self.journal.release(FrameIndex(bound));
-        self.state().finals.forget_below(bound);
-        Ok(())
-    }
-
     fn append(
         &self,
         record: &mut AuditRecord,
@@ -477,7 +463,13 @@ impl Lane {
             Some(state.next_seq),
             log.as_bytes(),
         );
-        let appended = self.journal.append(frame::FINAL, payload, room);
+        let mut appended = self.journal.append(frame::FINAL, payload, room);
+        if let (Err(AppendError::NotReserved { .. }), Some(_)) = (&appended, start) {
+            appended = self.journal.append(frame::FINAL, payload, Room::Free);
+            if appended.is_ok() {
+                state.without_room = state.without_room.saturating_sub(1);
+            }
+        }
         if let Ok(index) = appended {
             state.finals.insert(index.0);
             state.next_seq += 1;
@@ -490,39 +482,6 @@ impl Lane {
         drop(state);
         self.put_back(buffers);
         appended
-    }
-
-    /// Copies starts that stand below `consumed`, and so would keep their segments, to the end of the journal.
-    fn copy_starts_forward(&self, consumed: FrameIndex) -> Result<(), ReleaseError> {
-        let usage = self.journal.usage();
-        if usage.segments < SEGMENTS_BEFORE_COPYING {
-            return Ok(());
-        }
-        let oldest: Vec<(u64, u64)> = {
-            let state = self.state();
-            let below = state
-                .starts
-                .iter()
-                .filter(|(_, place)| **place < consumed.0);
-            below
-                .map(|(token, place)| (*token, *place))
-                .take(COPIES_AT_A_TIME)
-                .collect()
-        };
-        for (token, place) in oldest {
-            let mut reader = self.journal.reader(FrameIndex(place));
-            let Some(Entry::Frame(found)) = reader.next(FrameIndex(place + 1))? else {
-                continue;
-            };
-            let mut state = self.state();
-            if let Some(current) = state.starts.get_mut(&token) {
-                *current = self
-                    .journal
-                    .append(frame::START, found.payload, Room::Free)?
-                    .0;
-            }
-        }
-        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -593,24 +552,12 @@ impl RecoverError {
     }
 }
 
-/// Why segments could not be released; they are tried again.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReleaseError {
-    #[error(transparent)]
-    Append(#[from] AppendError),
-    #[error(transparent)]
-    Cursor(#[from] crate::journal::CursorError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
 /// Room that a start keeps for its end. Longer ends find their room when they come, or are counted.
 const END_ROOM: u32 = 4096;
 /// Room that is kept for a gap record.
 const GAP_ROOM: u32 = 1024;
 /// Name under which the next number is kept when records with lower ones are deleted.
 pub(super) const SEQUENCE_CURSOR: &str = "sequence";
-/// Segments that there must be before starts are copied out of the oldest.
-const SEGMENTS_BEFORE_COPYING: usize = 3;
-/// Starts that are copied in one go.
-const COPIES_AT_A_TIME: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The OpenTelemetry Collector itself, with `collector-config/file.yaml`.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A collector, running or not, and the files that it writes. Its address stays the same from one life to the next.
+pub(crate) struct Collector {
+    binary: PathBuf,
+    config: PathBuf,
+    output: TempDir,
+    ports: [u16; 3],
+    running: Option<Child>,
+}
+
+impl Collector {
+    /// One that is not running. None, and said loudly, where `LLM_AUDIT_TEST_COLLECTOR` does not name the binary; an
+    /// error where `CI` is `true`.
+    pub(crate) fn absent() -> Option<Self> {
+        let Some(binary) = std::env::var_os("LLM_AUDIT_TEST_COLLECTOR") else {
+            let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+            assert!(!strict, "LLM_AUDIT_TEST_COLLECTOR is not set");
+            println!("SKIPPED: set LLM_AUDIT_TEST_COLLECTOR to what .ci/collector prints");
+            return None;
+        };
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let held = [free(), free(), free()];
+        Some(Self {
+            binary: binary.into(),
+            config: Path::new(env!("CARGO_MANIFEST_DIR")).join("collector-config/file.yaml"),
+            output: tempfile::tempdir().unwrap(),
+            ports: held.map(|listener| listener.local_addr().unwrap().port()),
+            running: None,
+        })
+    }
+
+    pub(crate) fn running() -> Option<Self> {
+        let mut collector = Self::absent()?;
+        collector.start();
+        Some(collector)
+    }
+
+    /// Takes a pipeline out of the configuration.
+    pub(crate) fn without(mut self, pipeline: &str) -> Self {
+        let config = fs::read_to_string(&self.config).unwrap();
+        let (before, pipelines) = config.split_once("\n  pipelines:\n").unwrap();
+        let kept: Vec<&str> = pipelines
+            .lines()
+            .filter(|line| !line.starts_with(&format!("    {pipeline}:")))
+            .collect();
+        assert!(
+            kept.len() < pipelines.lines().count(),
+            "there is no pipeline {pipeline}"
+        );
+        self.config = self.output.path().join("config.yaml");
+        fs::write(
+            &self.config,
+            format!("{before}\n  pipelines:\n{}\n", kept.join("\n")),
+        )
+        .unwrap();
+        self
+    }
+
+    /// Starts it; returns when it says that it is ready.
+    pub(crate) fn start(&mut self) {
+        let [grpc, http, health] = self.ports.map(|port| format!("127.0.0.1:{port}"));
+        let mut process = Command::new(&self.binary)
+            .arg("--config")
+            .arg(&self.config)
+            .env("LLM_AUDIT_OTLP_GRPC", grpc)
+            .env("LLM_AUDIT_OTLP_HTTP", http)
+            .env("LLM_AUDIT_HEALTH", health)
+            .env("LLM_AUDIT_COLLECTOR_DIR", self.output.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(process.stderr.take().unwrap());
+        self.running = Some(process);
+        let mut line = String::new();
+        let mut before = String::new();
+        while !line.contains("Everything is ready") {
+            before += &std::mem::take(&mut line);
+            assert!(
+                told.read_line(&mut line).unwrap() > 0,
+                "it does not start: {before}"
+            );
+        }
+        // What it says later is of no interest, but it must be able to say it.
+        std::thread::spawn(move || told.read_to_end(&mut Vec::new()));
+    }
+
+    /// Kills it (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.running.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
+    /// The log records in its file, each with its resource, as OTLP JSON; copies too.
+    pub(crate) fn log_records(&self) -> Vec<(Value, Value)> {
+        self.read("logs", "resourceLogs", "scopeLogs", "logRecords")
+    }
+
+    /// The spans in its file, each with its resource, as OTLP JSON; copies too.
+    pub(crate) fn spans(&self) -> Vec<(Value, Value)> {
+        self.read("traces", "resourceSpans", "scopeSpans", "spans")
+    }
+
+    fn read(&self, file: &str, resources: &str, scopes: &str, items: &str) -> Vec<(Value, Value)> {
+        let file = fs::read_to_string(self.output.path().join(format!("{file}.jsonl")))
+            .unwrap_or_default();
+        let mut found = Vec::new();
+        for line in file.lines() {
+            for part in list(&whole(line, resources), resources) {
+                for scope in list(part, scopes) {
+                    assert_eq!(scope["scope"]["name"], "llm_audit");
+                    found.extend(
+                        list(scope, items)
+                            .iter()
+                            .map(|item| (part["resource"].clone(), item.clone())),
+                    );
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The whole request of a line. Part of one that a kill cut off may stand before it, or alone.
+fn whole(line: &str, resources: &str) -> Value {
+    let start = format!("{{\"{resources}\"");
+    let starts = line.match_indices(&start).map(|(at, _)| &line[at..]);
+    starts
+        .filter_map(|rest| serde_json::from_str(rest).ok())
+        .next()
+        .unwrap_or(Value::Null)
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
