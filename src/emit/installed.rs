@@ -31,9 +31,9 @@ pub enum NotInstalled {
         /// The most verbose level that the subscriber takes.
         level: LevelFilter,
     },
-    /// Call sites that were met carry content in the fields of their spans, where every other layer sees it.
+    /// Call sites have carried content in the fields of their spans, where every other layer sees it.
     #[error(
-        "{callsites} audited call sites carry content in fields such as gen_ai.input.messages, which every other layer sees: switch content capture off in the library that makes them, or use AuditSpanExt"
+        "{callsites} audited call sites have put content into fields such as gen_ai.input.messages, which every other layer sees: switch content capture off in the library that makes them, or use AuditSpanExt"
     )]
     ContentInFields {
         /// How many.

@@ -1,6 +1,7 @@
 //! Call sites, classified once: whether a span is a call of a model, and what each of its fields means.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::Metadata;
@@ -14,6 +15,8 @@ use crate::semconv::dialect::{self, Meaning};
 pub(super) struct Callsite {
     meanings: Vec<Option<Meaning>>,
     begins: Begins,
+    /// Whether a field of it has carried content. Declaring one is no leak: libraries do, and leave it empty.
+    carried_content: AtomicBool,
 }
 
 /// When a call of this call site begins.
@@ -46,7 +49,11 @@ impl Callsite {
         } else {
             Begins::AtFirstEnter
         };
-        is_call.then_some(Self { meanings, begins })
+        is_call.then_some(Self {
+            meanings,
+            begins,
+            carried_content: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn meaning(&self, field: &Field) -> Option<Meaning> {
@@ -57,18 +64,9 @@ impl Callsite {
         self.begins
     }
 
-    /// Whether content travels in the fields of this call site, where every other layer sees it.
-    pub(super) fn carries_content(&self) -> bool {
-        let content = [
-            Meaning::Input,
-            Meaning::Output,
-            Meaning::SystemPrompt,
-            Meaning::Tools,
-        ];
-        self.meanings
-            .iter()
-            .flatten()
-            .any(|meaning| content.contains(meaning))
+    /// A field of the call site carried content, where every other layer sees it.
+    pub(super) fn carry_content(&self) {
+        self.carried_content.store(true, Ordering::Relaxed);
     }
 }
 
@@ -98,13 +96,13 @@ impl Callsites {
             .clone()
     }
 
-    /// How many audited call sites carry content in their fields.
+    /// How many audited call sites have carried content in their fields.
     pub(super) fn with_content(&self) -> usize {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known
             .values()
             .flatten()
-            .filter(|callsite| callsite.carries_content())
+            .filter(|callsite| callsite.carried_content.load(Ordering::Relaxed))
             .count()
     }
 }

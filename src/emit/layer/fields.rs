@@ -54,7 +54,11 @@ impl<'a> Collector<'a> {
             if self.fields.0.is_empty() {
                 self.fields.0.reserve(FIELDS_AT_FIRST);
             }
-            self.fields.0.push((meaning, value(meaning)));
+            let value = value(meaning);
+            if matches!(value, FieldValue::Content(_)) {
+                self.callsite.carry_content();
+            }
+            self.fields.0.push((meaning, value));
         }
     }
 

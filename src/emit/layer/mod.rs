@@ -56,7 +56,7 @@ impl AuditLayer {
         }
     }
 
-    /// How many audited call sites carry content in their fields, where every other layer sees it.
+    /// How many audited call sites have carried content in their fields, where every other layer sees it.
     pub(crate) fn callsites_with_content(&self) -> usize {
         self.callsites.with_content()
     }
