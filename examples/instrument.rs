@@ -19,7 +19,7 @@ fn ask(
     prompt: &str,
 ) -> Result<(String, RecordId), Box<dyn std::error::Error>> {
     let call = tracing::Span::current();
-    let messages = json!([{ "role": "user", "content": prompt }]);
+    let messages = serde_json::json!([{ "role": "user", "content": prompt }]);
     call.audit_system_prompt(SYSTEM)?.audit_input(&messages)?;
     let response = call.audit_result(send(model, SYSTEM, &messages))?;
     call.audit_response(Provider::Anthropic, &response)?;

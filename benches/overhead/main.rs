@@ -34,30 +34,85 @@ fn caller_cost() {
     for _ in 0..ROUNDS {
         let sink = SinkProcess::start();
         let pipeline = Ours::start(sink.endpoint(), 1 << 30);
-        ours.push(pipeline.run(|| time_calls(CALLS_A_ROUND)));
+        ours.push(pipeline.run(cost_of_calls));
         pipeline.finish();
         let pipeline = Stock::start(sink.endpoint());
-        stock.push(pipeline.run(|| time_calls(CALLS_A_ROUND)));
+        stock.push(pipeline.run(cost_of_calls));
         pipeline.finish();
     }
-    let ratio = median(
-        ours.iter()
-            .zip(&stock)
-            .map(|(ours, stock)| ours / stock)
-            .collect(),
+    println!(
+        "caller's thread, {CALLS_A_SECOND} calls a second for {CALLS_A_ROUND} calls, {ROUNDS} rounds in turn, nanoseconds a call:"
     );
     println!(
-        "caller's thread, {CALLS_A_ROUND} calls a round in a loop, {ROUNDS} rounds in turn, nanoseconds a call:"
+        "  {:<46} {:>10} {:>10} {:>10}",
+        "", "CPU", "wall p50", "wall p99"
+    );
+    print_costs("llm-audit (start and end on disk, one hash more)", &ours);
+    print_costs("stock (batch processor)", &stock);
+    let ratio = |of: fn(&Cost) -> f64| {
+        median(
+            ours.iter()
+                .zip(&stock)
+                .map(|(ours, stock)| of(ours) / of(stock))
+                .collect(),
+        )
+    };
+    let (cpu, p50, p99) = (
+        ratio(|cost| cost.cpu),
+        ratio(|cost| cost.p50),
+        ratio(|cost| cost.p99),
     );
     println!(
-        "  llm-audit (start and end on disk, two hashes more)   {:>8.0}",
-        median(ours)
+        "  {:<48} {cpu:>8.2} {p50:>10.2} {p99:>10.2}\n",
+        "ratio of the pairs, median"
     );
-    println!(
-        "  stock (batch processor, loses what does not fit)     {:>8.0}",
-        median(stock)
+}
+
+fn print_costs(who: &str, costs: &[Cost]) {
+    let column = |of: fn(&Cost) -> f64| median(costs.iter().map(of).collect());
+    let (cpu, p50, p99) = (
+        column(|cost| cost.cpu),
+        column(|cost| cost.p50),
+        column(|cost| cost.p99),
     );
-    println!("  ratio of the pairs, median                           {ratio:>8.2}\n");
+    println!("  {who:<48} {cpu:>8.0} {p50:>10.0} {p99:>10.0}");
+}
+
+/// What calls cost their caller, in nanoseconds a call: time of its processor, and time that passes.
+struct Cost {
+    cpu: f64,
+    p50: f64,
+    p99: f64,
+}
+
+/// Makes calls at a steady pace, as an application does that waits for models in between.
+fn cost_of_calls() -> Cost {
+    let mut walls = Vec::with_capacity(CALLS_A_ROUND as usize);
+    let mut cpu = 0;
+    let pause = Duration::from_nanos(1_000_000_000 / CALLS_A_SECOND);
+    let mut next = Instant::now();
+    for number in 0..CALLS_A_ROUND {
+        while Instant::now() < next {
+            std::thread::yield_now();
+        }
+        next += pause;
+        let (spent, started) = (thread_cpu_nanos(), Instant::now());
+        peers::call(number);
+        walls.push(started.elapsed().as_nanos() as f64);
+        cpu += thread_cpu_nanos() - spent;
+    }
+    walls.sort_by(f64::total_cmp);
+    let percentile = |share: usize| walls[walls.len() * share / 100];
+    Cost {
+        cpu: cpu as f64 / CALLS_A_ROUND as f64,
+        p50: percentile(50),
+        p99: percentile(99),
+    }
+}
+
+fn thread_cpu_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 fn burst() {
@@ -68,7 +123,7 @@ fn burst() {
     let sink = SinkProcess::start();
     let pipeline = Ours::start(sink.endpoint(), 8 << 30);
     let started = Instant::now();
-    pipeline.run(|| time_calls(burst));
+    pipeline.run(|| make_calls(burst));
     let produced = started.elapsed();
     let dropped = pipeline.finish();
     let (records, spans) = sink.counts();
@@ -92,7 +147,7 @@ fn burst() {
     let sink = SinkProcess::start();
     let pipeline = Stock::start(sink.endpoint());
     let started = Instant::now();
-    pipeline.run(|| time_calls(burst));
+    pipeline.run(|| make_calls(burst));
     let produced = started.elapsed();
     pipeline.finish();
     report(
@@ -112,13 +167,11 @@ fn report(what: &str, arrived: u64, burst: u64, produced: Duration, delivered: D
     );
 }
 
-/// Nanoseconds a call.
-fn time_calls(calls: u64) -> f64 {
-    let started = Instant::now();
+/// Makes calls as fast as possible.
+fn make_calls(calls: u64) {
     for number in 0..calls {
         peers::call(number);
     }
-    started.elapsed().as_nanos() as f64 / calls as f64
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
@@ -131,4 +184,5 @@ fn processors() -> usize {
 }
 
 const ROUNDS: usize = 7;
-const CALLS_A_ROUND: u64 = 50_000;
+const CALLS_A_ROUND: u64 = 20_000;
+const CALLS_A_SECOND: u64 = 10_000;

@@ -47,5 +47,15 @@ pub(super) fn create(path: &Path, keys: &Keyring) -> anyhow::Result<()> {
 
 /// Replaces a file; a crash leaves the old one or the new one.
 pub(super) fn replace(path: &Path, keys: &Keyring) -> anyhow::Result<()> {
-    Ok(keyring_file::replace(path, keys)?)
+    match keyring_file::replace(path, keys) {
+        Err(KeyringFileError::Io { path, source })
+            if source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            bail!(
+                "{} exists: another rotation is going on, or was cut short; in that case remove it",
+                path.display()
+            )
+        }
+        replaced => Ok(replaced?),
+    }
 }

@@ -267,22 +267,8 @@ impl AuditorBuilder {
             .system(SystemEvent::Start, &start)
             .map_err(|fault| BuildError::Start(io::Error::other(fault.to_string())))?;
         recorder.set_enabled(!disabled);
-        let sender = match self.sender_config(&data_dir)? {
-            Some(config) => Some(Sender::start(
-                &config,
-                Arc::clone(&spool),
-                Arc::clone(&pulse),
-                clock,
-            )?),
-            None => None,
-        };
-        let lines = match self.lines {
-            Lines::Off => None,
-            Lines::Written(echo) => Some(
-                JsonLines::start(&data_dir, Arc::clone(&spool), Arc::clone(&pulse), echo)
-                    .map_err(BuildError::Start)?,
-            ),
-        };
+        let sender = self.start_sender(&data_dir, &spool, &pulse, clock)?;
+        let lines = self.start_lines(&data_dir, &spool, &pulse)?;
         let flusher = Flusher::start(Arc::clone(&recorder), bell, pulse, self.cadence)
             .map_err(BuildError::Start)?;
         Ok(Auditor::new(
@@ -293,6 +279,37 @@ impl AuditorBuilder {
                 lines,
             },
         ))
+    }
+
+    fn start_sender(
+        &self,
+        data_dir: &Path,
+        spool: &Arc<Spool>,
+        pulse: &Arc<Pulse>,
+        clock: Arc<Clock>,
+    ) -> Result<Option<Sender>, BuildError> {
+        let Some(config) = self.sender_config(data_dir)? else {
+            return Ok(None);
+        };
+        Ok(Some(Sender::start(
+            &config,
+            Arc::clone(spool),
+            Arc::clone(pulse),
+            clock,
+        )?))
+    }
+
+    fn start_lines(
+        &self,
+        data_dir: &Path,
+        spool: &Arc<Spool>,
+        pulse: &Arc<Pulse>,
+    ) -> Result<Option<JsonLines>, BuildError> {
+        let Lines::Written(echo) = self.lines else {
+            return Ok(None);
+        };
+        let started = JsonLines::start(data_dir, Arc::clone(spool), Arc::clone(pulse), echo);
+        Ok(Some(started.map_err(BuildError::Start)?))
     }
 
     fn chosen_data_dir(&self) -> PathBuf {

@@ -100,23 +100,31 @@ pub fn create(path: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
     written.and_then(|()| sync_parent(path)).map_err(failed)
 }
 
-/// Replaces a keyring file. A crash leaves the old one or the new one.
+/// Replaces a keyring file. A crash leaves the old one or the new one. One at a time: the new one is made as `FILE.new`,
+/// which must not exist.
 ///
 /// # Errors
-/// See [`KeyringFileError`].
+/// See [`KeyringFileError`]; where `FILE.new` exists, it is the path of the error.
 pub fn replace(path: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
     let failed = |source| KeyringFileError::Io {
         path: path.to_owned(),
         source,
     };
     let path = fs::canonicalize(path).map_err(failed)?;
-    let temporary = temporary(&path);
-    let replaced = write(&temporary, keyring).and_then(|()| fs::rename(&temporary, &path));
-    if replaced.is_err() {
-        // Half a keyring is none; the error that is told is the one that counts.
-        let _ = fs::remove_file(&temporary);
-    }
-    replaced.and_then(|()| sync_parent(&path)).map_err(failed)
+    let beside = beside(&path);
+    write(&beside, keyring).map_err(|source| KeyringFileError::Io {
+        path: beside.clone(),
+        source,
+    })?;
+    let replaced = fs::rename(&beside, &path).and_then(|()| sync_parent(&path));
+    replaced.map_err(failed)
+}
+
+/// Where the file that replaces another is made.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    beside.into()
 }
 
 fn temporary(path: &Path) -> PathBuf {
@@ -129,8 +137,14 @@ fn write(path: &Path, keyring: &Keyring) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(keyring.to_file_text().as_bytes())?;
-    journal::sync_file(&file)
+    let written = file
+        .write_all(keyring.to_file_text().as_bytes())
+        .and_then(|()| journal::sync_file(&file));
+    if written.is_err() {
+        // Half a keyring is none; the error that is told is the one that counts.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

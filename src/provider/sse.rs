@@ -231,11 +231,11 @@ mod tests {
     #[test]
     fn what_a_stream_breaks_off_in_can_be_asked_for() {
         let mut decoder = SseDecoder::default();
-        decoder.push(b"data: [DO", |_| unreachable!());
+        decoder.push(b"data: [DO", |_| unreachable!("no event is whole yet"));
         assert!(!decoder.pending_is(b"[DONE]"));
-        decoder.push(b"NE]", |_| unreachable!());
+        decoder.push(b"NE]", |_| unreachable!("no event is whole yet"));
         assert!(decoder.pending_is(b"[DONE]"));
-        decoder.push(b"\r", |_| unreachable!());
+        decoder.push(b"\r", |_| unreachable!("no event is whole yet"));
         assert!(decoder.pending_is(b"[DONE]"));
         let mut last = Vec::new();
         decoder.finish(|event| last.extend_from_slice(event.data));

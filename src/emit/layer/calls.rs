@@ -64,7 +64,7 @@ impl Calls {
         if self.is_empty() {
             return None;
         }
-        self.shard(span).get_mut(&span).map(|call| work(call))
+        self.shard(span).get_mut(&span).map(work)
     }
 
     /// Whether no call is going on: what most spans of most applications find.
