@@ -291,7 +291,15 @@ fn a_full_spool_of_a_killed_process_is_taken_over() {
     );
     let heard = hear_all(&mut player);
     player.kill();
-    let trail = adopted(directory.path());
+    // With no more room than the process had that filled it.
+    let audit = lines(directory.path())
+        .spool_bytes(1 << 20)
+        .build()
+        .unwrap();
+    audit.flush().unwrap();
+    assert_eq!(audit.health().unreadable, []);
+    assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
+    let trail = Trail::of_lines(directory.path());
     assert_all_there(&trail, &heard);
     assert_eq!(
         (trail.count("unknown"), trail.missing()),

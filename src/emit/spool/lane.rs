@@ -32,6 +32,8 @@ pub(crate) struct Lane {
     /// The service that its segments name: whoever reads a record puts it on the record.
     service: Option<Label>,
     positions: [Position; 3],
+    /// Bytes on disk above which nothing is kept for the sake of spans.
+    crowded_bytes: u64,
     /// The bound below which damage has been told.
     damage_told: AtomicU64,
     state: Mutex<State>,
@@ -119,7 +121,7 @@ impl Lane {
         nonce: u64,
     ) -> Result<Self, JournalError> {
         let (journal, _) = Journal::open(path, options, &origin.to_meta(), nonce)?;
-        let lane = Self::new(path, journal, (stream, origin.service.clone()), 0)
+        let lane = Self::new(path, journal, options, (stream, origin.service.clone()), 0)
             .map_err(RecoverError::into_journal)?;
         // What is lost when the lane fills up at once is to be told too.
         lane.state().gap_room = lane.journal.reserve(GAP_ROOM).is_ok();
@@ -139,9 +141,16 @@ impl Lane {
         nonce: u64,
     ) -> Result<Self, RecoverError> {
         let origin = recovery::origin(path)?;
-        let (journal, recovered) = Journal::open(path, options, &origin.to_meta(), nonce)?;
+        // The capacity holds back whoever fills a lane. Here a few records are all that is needed to empty it, and a lane
+        // that was left full has no room for them.
+        let unlimited = JournalOptions {
+            capacity_bytes: u64::MAX / 2,
+            ..options
+        };
+        let (journal, recovered) = Journal::open(path, unlimited, &origin.to_meta(), nonce)?;
         let remains = Remains::read(&journal, &recovered)?;
-        let lane = Self::new(path, journal, (stream, origin.service), remains.next_seq)?;
+        let next_seq = remains.next_seq;
+        let lane = Self::new(path, journal, options, (stream, origin.service), next_seq)?;
         lane.totals
             .finals
             .store(remains.finals.len() as u64, Ordering::Relaxed);
@@ -161,6 +170,7 @@ impl Lane {
     fn new(
         path: &Path,
         journal: Journal,
+        options: JournalOptions,
         (stream, service): (StreamId, Option<Label>),
         next_seq: u64,
     ) -> Result<Self, RecoverError> {
@@ -177,6 +187,7 @@ impl Lane {
             stream,
             service,
             positions: Default::default(),
+            crowded_bytes: options.capacity_bytes / 2,
             damage_told: AtomicU64::new(0),
             state: Mutex::new(state),
             buffers: Mutex::default(),
@@ -216,8 +227,7 @@ impl Lane {
     /// The bound below which every consumer has every frame. Spans hold at most half of the room: a trace backend that
     /// takes nothing must not keep the records themselves from being recorded.
     pub(crate) fn consumed(&self, consumers: &[Consumer]) -> FrameIndex {
-        let usage = self.journal.usage();
-        let crowded = usage.bytes > usage.capacity / 2;
+        let crowded = self.journal.usage().bytes > self.crowded_bytes;
         let counted = consumers
             .iter()
             .filter(|consumer| !(crowded && **consumer == Consumer::Traces));
