@@ -73,6 +73,7 @@ pub use self::id::{IdError, RecordId, SpanId, StreamId, TraceId};
 pub use self::money::{Usd, UsdError};
 pub use self::parse::RecordError;
 pub(crate) use self::parse::{Fields, OwnedValue};
+pub(crate) use self::text::exact_json;
 pub use self::text::{JsonText, Label, Message, TextError};
 pub use self::time::{Timestamp, TimestampError};
 pub use self::usage::Usage;

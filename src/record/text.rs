@@ -129,14 +129,13 @@ impl JsonText {
     /// The longest JSON text, in bytes.
     pub const MAX_BYTES: usize = 16 * 1024;
 
-    /// The value's canonical text (RFC 8785).
+    /// The value's text, keys sorted, numbers exact: RFC 8785 would round whole numbers beyond 2^53, which identifiers
+    /// often are.
     ///
     /// # Errors
     /// [`TextError::TooLong`] where the text would be longer than 16 KiB.
     pub fn from_value(value: &serde_json::Value) -> Result<Self, TextError> {
-        let text = serde_json_canonicalizer::to_string(value)
-            .map_err(|_| TextError::NotJson { line: 1, column: 1 })?;
-        Self::bounded(text)
+        Self::bounded(exact_json(value))
     }
 
     /// The text.
@@ -173,6 +172,27 @@ impl FromStr for JsonText {
         };
         serde_json::from_str::<serde_json::Value>(text).map_err(fault)?;
         Self::bounded(text.to_owned())
+    }
+}
+
+/// A value's text with sorted keys and exact numbers, whatever order its maps keep.
+pub(crate) fn exact_json(value: &serde_json::Value) -> String {
+    sorted(value).to_string()
+}
+
+fn sorted(value: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(entries) => {
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.clone(), sorted(value)))
+                .collect()
+        }
+        other => other.clone(),
     }
 }
 
@@ -220,5 +240,12 @@ mod tests {
         );
         let text = JsonText::from_value(&serde_json::json!({"b": 1, "a": [true]})).unwrap();
         assert_eq!(text.as_str(), r#"{"a":[true],"b":1}"#);
+        let exact =
+            JsonText::from_value(&serde_json::json!({"id": 9_007_199_254_740_993_u64})).unwrap();
+        assert_eq!(
+            exact.as_str(),
+            r#"{"id":9007199254740993}"#,
+            "no number is rounded"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-use crate::record::Content;
+use crate::record::{Content, exact_json};
 
 use super::placeholder::{self, Class};
 use super::secret_names::{self, Sensitivity, looks_generated};
@@ -170,7 +170,7 @@ impl Walk {
             };
             let value = self.value(value, Sensitivity::Ordinary, inner);
             if self.count > before {
-                return value.to_string();
+                return exact_json(&value);
             }
             // Of a key that is repeated, only the last value was seen: such a text is masked as text.
             if matches!(Content::of_text(&text), Content::Json(_)) {
