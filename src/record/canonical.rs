@@ -1,6 +1,6 @@
 //! The canonical bytes of a record, version 1: the one byte string that is authenticated, hashed and compared.
 //!
-//! One JSON object in the form of RFC 8785, whose keys are the names of [`attribute::TABLE`](super::attribute::TABLE)
+//! One JSON object in the form of RFC 8785, whose keys are the names of [`attribute::TABLE`]
 //! with the roles `Proven` and `Native`, and no others: derived values, severity, body text, unknown attributes and the
 //! authentication code itself stay outside.
 //!
@@ -44,14 +44,14 @@ pub fn parse(text: &str) -> Result<(AuditRecord, Vec<String>), RecordError> {
 /// Canonical bytes in a buffer that is used again, with the place of the sequence number known, so that all before it
 /// can be authenticated before the number is given.
 #[derive(Debug, Default)]
-pub(crate) struct CanonicalForm {
+pub struct CanonicalForm {
     bytes: Vec<u8>,
     seq: Option<std::ops::Range<usize>>,
 }
 
 impl CanonicalForm {
     /// Replaces what the buffer holds by the form of `record`.
-    pub(crate) fn write(&mut self, record: &AuditRecord) {
+    pub fn write(&mut self, record: &AuditRecord) {
         self.bytes.clear();
         self.seq = None;
         self.bytes.push(b'{');
@@ -64,7 +64,8 @@ impl CanonicalForm {
     }
 
     /// The bytes before the sequence number, and those behind it; all and nothing where the record has none.
-    pub(crate) fn around_seq(&self) -> (&[u8], &[u8]) {
+    #[must_use]
+    pub fn around_seq(&self) -> (&[u8], &[u8]) {
         let seq = self
             .seq
             .clone()

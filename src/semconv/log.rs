@@ -124,7 +124,7 @@ fn texts_len(texts: &[Label]) -> usize {
 
 /// One line for people. It names no user, and control characters of names are escaped, so that no value can forge
 /// another line.
-pub(crate) fn write_line(line: &mut String, record: &AuditRecord) {
+pub fn write_line(line: &mut String, record: &AuditRecord) {
     match &record.body {
         Body::Access(access) => {
             push(line, "access ", &access.operation);

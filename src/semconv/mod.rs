@@ -11,8 +11,7 @@ mod request;
 mod span;
 pub(crate) mod wire;
 
-pub use self::log::LogForm;
-pub(crate) use self::log::write_line;
+pub use self::log::{LogForm, write_line};
 pub use self::read::{DecodedRecord, decode};
 pub use self::request::{Signal, scope_and_resource, write_request};
 pub use self::span::{SpanIdentity, write_span};

@@ -1,7 +1,7 @@
 //! `llm-audit demo`: everything on this machine, no other service.
 //!
-//! An [application](application) calls a [provider emulator](emulator) with real client crates; an auditor records the
-//! calls and sends them to a [receiver]; in the end the [ledger] says whether everything has arrived.
+//! An `application` calls a [provider emulator](emulator) with real client crates; an auditor records the
+//! calls and sends them to a `receiver`; in the end the `ledger` says whether everything has arrived.
 
 mod application;
 pub mod emulator;
