@@ -122,7 +122,7 @@ fn texts_len(texts: &[Label]) -> usize {
         .sum()
 }
 
-/// One line for people. It names no user, and control characters of names are escaped, so that no value can forge
+/// Appends one line for people, and escapes the whole of `line`. It names no user, and control characters of names are escaped, so that no value can forge
 /// another line.
 pub fn write_line(line: &mut String, record: &AuditRecord) {
     match &record.body {
