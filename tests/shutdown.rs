@@ -7,6 +7,9 @@ mod application;
 #[path = "support/part.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
+#[path = "support/receiver.rs"]
+#[allow(dead_code, reason = "other tests ask it for more")]
+mod receiver;
 #[path = "support/trail.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod trail;

@@ -11,6 +11,9 @@ mod disk;
 mod part;
 #[path = "support/place.rs"]
 mod place;
+#[path = "support/receiver.rs"]
+#[allow(dead_code, reason = "other tests ask it for more")]
+mod receiver;
 #[path = "support/trail.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod trail;
@@ -21,11 +24,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use application::{CALLS, PATIENCE, a_call, a_span, adopted, assert_all_there, lines, nowhere};
+use application::{
+    CALLS, PATIENCE, a_call, a_span, adopted, assert_all_there, everywhere, lines, nowhere,
+};
 use disk::Disk;
 use llm_audit::record::SystemEvent;
 use llm_audit::{AccessOutcome, Auditor, CallStart, Drained, Durability, GuardError, OnFailure};
 use part::{Part, Player};
+use receiver::Receiver;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -187,14 +193,14 @@ fn a_lane_of_an_unknown_version_is_left_alone_and_named() {
             .collect()
     };
     let before = contents();
-    let audit = lines(directory.path()).build().unwrap();
+    let receiver = Receiver::start();
+    let audit = everywhere(directory.path(), &receiver).build().unwrap();
     let id = a_call(&audit);
-    audit.flush().unwrap();
+    audit.shutdown(PATIENCE);
     let unreadable = audit.health().unreadable;
     assert_eq!(unreadable.len(), 1, "{unreadable:?}");
     assert_eq!(unreadable[0].0, lane);
     assert!(unreadable[0].1.contains("version 2"), "{unreadable:?}");
-    audit.shutdown(PATIENCE);
     let trail = Trail::of_lines(directory.path());
     assert_eq!(trail.status(id), Some("success"));
     assert_eq!(contents(), before);
@@ -292,13 +298,13 @@ fn a_full_spool_of_a_killed_process_is_taken_over() {
     let heard = hear_all(&mut player);
     player.kill();
     // With no more room than the process had that filled it.
-    let audit = lines(directory.path())
+    let receiver = Receiver::start();
+    let audit = everywhere(directory.path(), &receiver)
         .spool_bytes(1 << 20)
         .build()
         .unwrap();
-    audit.flush().unwrap();
-    assert_eq!(audit.health().unreadable, []);
     assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
+    assert_eq!(audit.health().unreadable, []);
     let trail = Trail::of_lines(directory.path());
     assert_all_there(&trail, &heard);
     assert_eq!(

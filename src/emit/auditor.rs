@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::adopter::Adopter;
 use super::builder::{AuditorBuilder, BuildError};
 use super::change::{AccessRecord, ChangeRecord};
 use super::flusher::Flusher;
@@ -52,6 +53,7 @@ struct Inner {
 /// The threads of an auditor.
 #[derive(Debug)]
 pub(crate) struct Running {
+    pub(crate) adopter: Adopter,
     pub(crate) flusher: Flusher,
     pub(crate) sender: Option<Sender>,
     pub(crate) lines: Option<JsonLines>,
@@ -216,12 +218,16 @@ impl Inner {
         recorder.stop();
         recorder.wait_all_durable();
         let started = recorder.clock().moment();
+        let left = || {
+            let spent = recorder.clock().moment().nanos_since(started);
+            deadline.saturating_sub(Duration::from_nanos(spent))
+        };
+        running.adopter.stop(left());
         if let Some(lines) = running.lines.take() {
-            lines.stop(deadline);
+            lines.stop(left());
         }
-        let spent = Duration::from_nanos(recorder.clock().moment().nanos_since(started));
         if let Some(sender) = running.sender.take() {
-            sender.stop(deadline.saturating_sub(spent));
+            sender.stop(left());
         }
         running.flusher.stop();
         let drained = self.drained();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::adopter::Adopter;
 use super::auditor::{Auditor, Running};
 use super::environment::Environment;
 use super::flusher::{Bell, Cadence, Flusher};
@@ -269,11 +270,14 @@ impl AuditorBuilder {
         recorder.set_enabled(!disabled);
         let sender = self.start_sender(&data_dir, &spool, &pulse, clock)?;
         let lines = self.start_lines(&data_dir, &spool, &pulse)?;
+        let adopter =
+            Adopter::start(Arc::clone(&recorder), Arc::clone(&pulse)).map_err(BuildError::Start)?;
         let flusher = Flusher::start(Arc::clone(&recorder), bell, pulse, self.cadence)
             .map_err(BuildError::Start)?;
         Ok(Auditor::new(
             recorder,
             Running {
+                adopter,
                 flusher,
                 sender,
                 lines,

@@ -104,7 +104,6 @@ impl Flusher {
             pulse,
             cadence,
             tidied: start,
-            adopted: start,
             heartbeat: start,
         };
         let run = move || round.run();
@@ -135,7 +134,6 @@ struct Round {
     pulse: Arc<Pulse>,
     cadence: Cadence,
     tidied: Since,
-    adopted: Since,
     heartbeat: Since,
 }
 
@@ -156,7 +154,6 @@ impl Since {
 
 impl Round {
     fn run(mut self) {
-        self.adopt();
         while !self.bell.stop.load(Ordering::Acquire) {
             self.bell.sleep(TIDY, |bell| {
                 bell.dirty.load(Ordering::Acquire) || bell.stop.load(Ordering::Acquire)
@@ -201,9 +198,6 @@ impl Round {
             self.recorder.tell_losses();
             self.recorder.spool().tidy();
         }
-        if self.adopted.due(now, ADOPT) {
-            self.adopt();
-        }
         if self.heartbeat.due(now, self.cadence.heartbeat) {
             // A sign of life that cannot be written is missed by whoever looks for it, which is what it is for.
             let _ = self
@@ -211,16 +205,8 @@ impl Round {
                 .system(SystemEvent::Heartbeat, &serde_json::json!({}));
         }
     }
-
-    fn adopt(&self) {
-        if self.recorder.adopt() > 0 {
-            self.pulse.beat();
-        }
-    }
 }
 
 /// Between two rounds of saving cursors and releasing what everybody has.
 const TIDY: Duration = Duration::from_millis(500);
-/// Between two looks for lanes of processes that are gone.
-const ADOPT: Duration = Duration::from_secs(2);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);

@@ -1,5 +1,6 @@
 //! In the application: layer, guard, spool and sender.
 
+mod adopter;
 mod auditor;
 mod builder;
 mod change;

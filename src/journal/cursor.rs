@@ -33,6 +33,10 @@ pub(super) fn save(directory: &Path, name: &str, at: u64) -> Result<(), CursorEr
     })
 }
 
+pub(super) fn exists(directory: &Path, name: &str) -> bool {
+    file_name(name).is_ok_and(|file| directory.join(file).exists())
+}
+
 pub(super) fn load(directory: &Path, name: &str) -> Result<Cursor, CursorError> {
     match fs::read(directory.join(file_name(name)?)) {
         Ok(bytes) => Ok(decode_cursor(name, &bytes).map_or(Cursor::Corrupt, Cursor::At)),

@@ -147,6 +147,11 @@ impl Journal {
         super::peek::meta(path)
     }
 
+    /// Whether a position has been saved under this name in a directory. Needs no lock.
+    pub fn has_cursor(path: &Path, name: &str) -> bool {
+        cursor::exists(path, name)
+    }
+
     /// Reserves room for one later frame, as [`Room::Reserve`] does, without a frame now.
     ///
     /// # Errors

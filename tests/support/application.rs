@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use llm_audit::{AuditSpanExt as _, Auditor, AuditorBuilder, CallStart, Drained, RecordId};
 
+use crate::receiver::Receiver;
 use crate::trail::Trail;
 
 pub(crate) fn lines(data_dir: &Path) -> AuditorBuilder {
@@ -45,12 +46,17 @@ pub(crate) fn a_span() -> RecordId {
     })
 }
 
+/// With JSON lines and a receiver that is there.
+pub(crate) fn everywhere(data_dir: &Path, receiver: &Receiver) -> AuditorBuilder {
+    lines(data_dir).endpoint(&receiver.endpoint())
+}
+
 /// Takes over what is there, and returns all that there is then.
 pub(crate) fn adopted(data_dir: &Path) -> Trail {
-    let audit = lines(data_dir).build().unwrap();
-    audit.flush().unwrap();
-    assert_eq!(audit.health().unreadable, []);
+    let receiver = Receiver::start();
+    let audit = everywhere(data_dir, &receiver).build().unwrap();
     assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
+    assert_eq!(audit.health().unreadable, []);
     Trail::of_lines(data_dir)
 }
 

@@ -118,14 +118,26 @@ impl Lane {
         options: JournalOptions,
         stream: StreamId,
         origin: &Origin,
+        consumers: &[Consumer],
         nonce: u64,
     ) -> Result<Self, JournalError> {
         let (journal, _) = Journal::open(path, options, &origin.to_meta(), nonce)?;
         let lane = Self::new(path, journal, options, (stream, origin.service.clone()), 0)
             .map_err(RecoverError::into_journal)?;
+        // Whose records these are stands on disk from the beginning: see `is_owed_to`.
+        for consumer in consumers {
+            lane.journal
+                .save_cursor(consumer.cursor(), FrameIndex(0))
+                .map_err(|error| RecoverError::from(error).into_journal())?;
+        }
         // What is lost when the lane fills up at once is to be told too.
         lane.state().gap_room = lane.journal.reserve(GAP_ROOM).is_ok();
         Ok(lane)
+    }
+
+    /// Whether the records of a lane that is not open are owed to this consumer.
+    pub(crate) fn is_owed_to(path: &Path, consumer: Consumer) -> bool {
+        Journal::has_cursor(path, consumer.cursor())
     }
 
     /// Opens the lane of a stream whose process is gone, and finishes it: what was begun and not ended becomes a record

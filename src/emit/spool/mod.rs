@@ -9,6 +9,8 @@ mod finals;
 mod frame;
 mod lane;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,7 +60,7 @@ impl Spool {
             .mode(0o700)
             .create(root)
             .map_err(failed)?;
-        let own = create_lane(root, options, origin, clock)?;
+        let own = create_lane(root, options, origin, &consumers, clock)?;
         Ok(Self {
             root: root.to_owned(),
             options,
@@ -88,6 +90,12 @@ impl Spool {
         lock(&self.unreadable).retain(|path, _| path.exists());
         self.sweep();
         for (path, stream) in self.strangers() {
+            // Whoever has no sender would take records away that a receiver is owed.
+            if Lane::is_owed_to(&path, Consumer::Logs) && !self.consumers.contains(&Consumer::Logs)
+            {
+                lock(&self.unreadable).insert(path, OWED.to_owned());
+                continue;
+            }
             let now = clock.now();
             let nonce = u64::from_le_bytes(clock.random());
             let finish = (now, || clock.record_id(now));
@@ -198,6 +206,7 @@ fn create_lane(
     root: &Path,
     options: JournalOptions,
     origin: &Origin,
+    consumers: &[Consumer],
     clock: &Clock,
 ) -> Result<Lane, JournalError> {
     let mut attempts = 0;
@@ -206,7 +215,7 @@ fn create_lane(
         let nonce = u64::from_le_bytes(clock.random());
         let path = root.join(lane_name(stream));
         attempts += 1;
-        match Lane::create(&path, options, stream, origin, nonce) {
+        match Lane::create(&path, options, stream, origin, consumers, nonce) {
             Err(error) if is_somebody_elses(&error) && attempts < ATTEMPTS => {}
             created => return created,
         }
@@ -230,6 +239,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+const OWED: &str = "its records are owed to a receiver, and this process has no sender";
 const LANE_PREFIX: &str = "lane-";
 const DRAINED_PREFIX: &str = "drained-";
 /// Lanes that are made before it is given up.
