@@ -8,7 +8,7 @@ use super::adopter::Adopter;
 use super::builder::{AuditorBuilder, BuildError};
 use super::change::{AccessRecord, ChangeRecord};
 use super::flusher::Flusher;
-use super::guard::{CallGuard, CallStart, GuardError};
+use super::guard::{CallGuard, CallStart, GuardError, lost};
 use super::health::{Drained, Health};
 use super::installed::{self, NotInstalled};
 use super::json_lines::JsonLines;
@@ -134,7 +134,7 @@ impl Auditor {
         let recorder = &self.inner.recorder;
         recorder
             .switch(enabled)
-            .map_err(|fault| recorder.lost(&fault))
+            .map_err(|fault| lost(recorder, &fault))
     }
 
     /// What this auditor has recorded, delivered and lost.

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::adopter::Adopter;
 use super::auditor::{Auditor, Running};
+use super::bell::Bell;
 use super::environment::Environment;
-use super::flusher::{Bell, Cadence, Flusher};
+use super::flusher::{Cadence, Flusher};
 use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
 use super::pulse::Pulse;

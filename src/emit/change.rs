@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::guard::GuardError;
+use super::guard::{GuardError, lost};
 use super::layer::AuditError;
 use super::recorder::Recorder;
 use crate::record::{Access, AccessOutcome, Body, Envelope, Label, RawText, RecordId};
@@ -99,7 +99,7 @@ impl ChangeRecord {
         let written = self.recorder.change(self.envelope, self.change);
         written
             .map(|_| id)
-            .map_err(|fault| self.recorder.lost(&fault))
+            .map_err(|fault| lost(&self.recorder, &fault))
     }
 }
 
@@ -172,7 +172,7 @@ impl AccessRecord {
             .other(self.envelope, Body::Access(self.access));
         written
             .map(|_| id)
-            .map_err(|fault| self.recorder.lost(&fault))
+            .map_err(|fault| lost(&self.recorder, &fault))
     }
 }
 

@@ -1,16 +1,14 @@
 //! The flusher: the thread that makes appended frames durable, and keeps the spool in order.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::bell::Bell;
 use super::pulse::Pulse;
 use super::recorder::Recorder;
-use super::spool::Lane;
 use crate::clock::Moment;
-use crate::journal::FrameIndex;
 use crate::record::SystemEvent;
 
 /// How often what is done.
@@ -20,65 +18,6 @@ pub(crate) struct Cadence {
     pub(crate) sync: Duration,
     /// Between two signs of life.
     pub(crate) heartbeat: Duration,
-}
-
-/// How appenders call the flusher. Ringing costs one atomic exchange while the flusher is awake.
-#[derive(Debug, Default)]
-pub(crate) struct Bell {
-    dirty: AtomicBool,
-    hurry: AtomicBool,
-    stop: AtomicBool,
-    sleeping: Mutex<()>,
-    called: Condvar,
-    failed_syncs: AtomicU64,
-    synced: Pulse,
-}
-
-impl Bell {
-    /// Something was appended.
-    pub(crate) fn ring(&self) {
-        if !self.dirty.swap(true, Ordering::AcqRel) {
-            self.wake();
-        }
-    }
-
-    /// Syncs that failed so far.
-    pub(crate) fn failed_syncs(&self) -> u64 {
-        self.failed_syncs.load(Ordering::Relaxed)
-    }
-
-    /// Blocks until `index` is durable; false where a sync failed meanwhile or the flusher is gone.
-    pub(crate) fn wait_durable(&self, lane: &Lane, index: FrameIndex) -> bool {
-        let failures = self.failed_syncs();
-        loop {
-            let seen = self.synced.beats();
-            if lane.durable() > index {
-                return true;
-            }
-            if self.failed_syncs() != failures || self.stop.load(Ordering::Acquire) {
-                return false;
-            }
-            self.hurry.store(true, Ordering::Release);
-            self.dirty.store(true, Ordering::Release);
-            self.wake();
-            self.synced.wait(seen, Duration::from_millis(100));
-        }
-    }
-
-    fn wake(&self) {
-        // Taken so that a call between the sleeper's look and its sleep is not missed.
-        drop(self.sleeping.lock().unwrap_or_else(PoisonError::into_inner));
-        self.called.notify_all();
-    }
-
-    /// Sleeps until somebody calls with `awake` true, or the time is over.
-    fn sleep(&self, at_most: Duration, awake: impl Fn(&Self) -> bool) {
-        let guard = self.sleeping.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(
-            self.called
-                .wait_timeout_while(guard, at_most, |()| !awake(self)),
-        );
-    }
 }
 
 /// The running flusher.
@@ -118,13 +57,12 @@ impl Flusher {
 
     /// Makes durable what is there and ends the thread.
     pub(crate) fn stop(&mut self) {
-        self.bell.stop.store(true, Ordering::Release);
-        self.bell.wake();
+        self.bell.stop();
         if let Some(thread) = self.thread.take() {
             // A flusher that panicked has left its frames in the page cache; the next process syncs them.
             let _ = thread.join();
         }
-        self.bell.synced.beat();
+        self.bell.end_sync();
     }
 }
 
@@ -154,15 +92,9 @@ impl Since {
 
 impl Round {
     fn run(mut self) {
-        while !self.bell.stop.load(Ordering::Acquire) {
-            self.bell.sleep(TIDY, |bell| {
-                bell.dirty.load(Ordering::Acquire) || bell.stop.load(Ordering::Acquire)
-            });
-            if self.bell.dirty.load(Ordering::Acquire) {
-                // Appends gather for one interval, unless somebody waits for them.
-                self.bell.sleep(self.cadence.sync, |bell| {
-                    bell.hurry.load(Ordering::Acquire) || bell.stop.load(Ordering::Acquire)
-                });
+        while !self.bell.is_stopped() {
+            if self.bell.await_ring(TIDY) {
+                self.bell.gather(self.cadence.sync);
                 self.sync();
             }
             self.keep_order();
@@ -171,8 +103,7 @@ impl Round {
     }
 
     fn sync(&self) {
-        self.bell.hurry.store(false, Ordering::Release);
-        self.bell.dirty.store(false, Ordering::Release);
+        self.bell.begin_sync();
         let mut failed = false;
         for lane in self.recorder.spool().lanes() {
             if lane.durable() < lane.written() {
@@ -180,14 +111,9 @@ impl Round {
             }
         }
         if failed {
-            self.bell.failed_syncs.fetch_add(1, Ordering::Relaxed);
-            // Failing syncs write frames again: not at every interval.
-            self.bell.sleep(PAUSE_AFTER_FAILURE, |bell| {
-                bell.stop.load(Ordering::Acquire)
-            });
-            self.bell.dirty.store(true, Ordering::Release);
+            self.bell.failed_sync(PAUSE_AFTER_FAILURE);
         }
-        self.bell.synced.beat();
+        self.bell.end_sync();
         self.pulse.beat();
     }
 

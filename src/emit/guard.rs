@@ -356,7 +356,7 @@ impl CallGuard {
         let written = match self.recorder.end(open.call, open.view, open.start) {
             Ok(index) => index,
             Err(fault) => {
-                let lost = self.recorder.lost(&fault);
+                let lost = lost(&self.recorder, &fault);
                 return if self.on_failure == OnFailure::DropAndCount {
                     Ok(id)
                 } else {
@@ -407,6 +407,12 @@ impl fmt::Debug for CallGuard {
             )
             .finish_non_exhaustive()
     }
+}
+
+/// Counts a record that could not be written, and says so to whoever asked for it.
+pub(super) fn lost(recorder: &Recorder, fault: &RecordFault) -> GuardError {
+    recorder.count_loss(fault);
+    refused(fault)
 }
 
 /// The call was not made, so nothing is lost and nothing counted.

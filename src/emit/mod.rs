@@ -2,6 +2,7 @@
 
 mod adopter;
 mod auditor;
+mod bell;
 mod builder;
 mod change;
 mod environment;

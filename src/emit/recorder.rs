@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::flusher::Bell;
-use super::guard::GuardError;
+use super::bell::Bell;
 use super::health::Health;
 use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
@@ -157,13 +156,9 @@ impl Recorder {
         }
     }
 
-    /// Counts a record that could not be written, and says so to whoever asked for it.
-    pub(crate) fn lost(&self, fault: &RecordFault) -> GuardError {
+    /// Counts a record that could not be written.
+    pub(crate) fn count_loss(&self, fault: &RecordFault) {
         self.lane().count_loss(fault.reason());
-        GuardError::NotRecorded {
-            reason: fault.reason(),
-            fault: fault.to_string(),
-        }
     }
 
     /// Records a change.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::flusher::Bell;
+use super::bell::Bell;
 use super::recorder::{Recorder, Spans};
 use super::spool::{Consumer, FINAL, Frame, Origin, SpanView, Spool};
 use crate::clock::Clock;
