@@ -117,6 +117,12 @@ impl Gate {
         } else {
             Usage::default()
         };
+        let finish_reasons = call
+            .response
+            .finish_reasons
+            .iter()
+            .map(|reason| plain(&call, reason))
+            .collect();
         let body = Call {
             action: action(&call),
             outcome: Self::outcome(&call),
@@ -135,7 +141,7 @@ impl Gate {
             response: Response {
                 id: call.response.id,
                 model: call.response.model,
-                finish_reasons: call.response.finish_reasons,
+                finish_reasons,
                 service_tier: call.response.service_tier,
                 time_to_first_chunk_ns: call.time_to_first_chunk_ns,
             },
@@ -160,7 +166,7 @@ impl Gate {
         let body = Change {
             action: change.action,
             table_name: change.table_name,
-            object_id: change.object_id,
+            object_id: without_secrets(&change.object_id),
             before_value: change.before_value.map(masked),
             updated_values: change.updated_values.map(masked),
             changed_by_api_key: change.api_key.map(key_hash),
@@ -173,7 +179,10 @@ impl Gate {
 
     /// A record about an access or the trail itself, its actor identified.
     #[must_use]
-    pub fn refine_other(&self, mut envelope: Envelope, body: Body) -> AuditRecord {
+    pub fn refine_other(&self, mut envelope: Envelope, mut body: Body) -> AuditRecord {
+        if let Body::Access(access) = &mut body {
+            access.resource = access.resource.as_ref().map(without_secrets);
+        }
         self.identify(&mut envelope.actor, None);
         AuditRecord { envelope, body }
     }
@@ -209,9 +218,16 @@ impl Gate {
                 error_type: None,
                 error_message: None,
             },
-            Ending::Blocked(reason) => Outcome::because(Status::Blocked, reason.as_str()),
-            Ending::Cancelled(reason) => Outcome::because(Status::Cancelled, reason.as_str()),
+            Ending::Blocked(reason) => Outcome {
+                reason: Some(plain(call, reason)),
+                ..Outcome::because(Status::Blocked, "")
+            },
+            Ending::Cancelled(reason) => Outcome {
+                reason: Some(plain(call, reason)),
+                ..Outcome::because(Status::Cancelled, "")
+            },
             Ending::Failed(failure) => Self::failed(call, failure),
+            Ending::Unreadable => Outcome::because(Status::Unknown, "answer_not_understood"),
             Ending::Unseen => Outcome::because(Status::Unknown, "neither_answer_nor_error"),
         }
     }
@@ -224,7 +240,7 @@ impl Gate {
         Outcome {
             status: Status::Error,
             reason: None,
-            error_type: Some(failure.error_type.clone()),
+            error_type: Some(plain(call, &failure.error_type)),
             error_message: message,
         }
     }
@@ -278,6 +294,21 @@ impl Gate {
         let derive = || Arc::new(self.keys.hasher(tenant.map(Label::as_str)));
         Arc::clone(hashers.entry(tenant.cloned()).or_insert_with(derive))
     }
+}
+
+/// A word of low cardinality that an application or a provider chose. Words of small letters are as they are; anything
+/// else is masked as an error's text is, since it may repeat content or hold a secret.
+fn plain(call: &CapturedCall, word: &Label) -> Label {
+    let harmless = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.');
+    if word.as_str().len() <= 40 && word.as_str().bytes().all(harmless) {
+        return word.clone();
+    }
+    Label::clip(&masked_message(call, &RawText::from(word.as_str())))
+}
+
+/// A text of an administration, secrets masked.
+fn without_secrets(text: &Label) -> Label {
+    Label::clip(&sanitize::mask_secrets_in_text(text.as_str()))
 }
 
 fn masked_message(call: &CapturedCall, message: &RawText) -> String {

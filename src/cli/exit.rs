@@ -27,7 +27,8 @@ impl From<Exit> for ExitCode {
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done
-  1  finding: a record does not verify or is not there; with --strict, a line is no record
+  1  finding: a record does not verify or is not there; records are missing or were refused; a price is not known; with
+     --strict, a line is no record
   2  wrong use, or unreadable input
   3  rollback or fork of the history found
 

@@ -30,6 +30,9 @@ pub(super) struct Hash {
     /// The tenant, which has keys of its own
     #[arg(long)]
     tenant: Option<String>,
+    /// The value is a text, not JSON: hashed as `audit_system_prompt("…")` and the like take it
+    #[arg(long)]
+    text: bool,
     /// One hash for each key that ever was, the newest first: older records have older ones
     #[arg(long)]
     all_keys: bool,
@@ -73,8 +76,10 @@ impl Hash {
         value: &[u8],
         hash: impl Fn(HashForm, &[u8]) -> H,
     ) -> io::Result<()> {
+        let as_text = |value| std::str::from_utf8(value).ok().and_then(Content::canonical);
         let content = match (self.field, std::str::from_utf8(value)) {
             (HashField::User | HashField::Credential, _) | (_, Err(_)) => None,
+            _ if self.text => as_text(value),
             (_, Ok(text)) => Some(Content::of_text(text)),
         };
         let hash = match &content {

@@ -48,6 +48,8 @@ pub struct Auditor {
 struct Inner {
     recorder: Arc<Recorder>,
     running: Mutex<Option<Running>>,
+    /// What the threads had to say when they ended.
+    last_words: Mutex<Health>,
 }
 
 /// The threads of an auditor.
@@ -65,6 +67,7 @@ impl Auditor {
             inner: Arc::new(Inner {
                 recorder,
                 running: Mutex::new(Some(running)),
+                last_words: Mutex::default(),
             }),
         }
     }
@@ -191,16 +194,26 @@ impl fmt::Debug for Auditor {
 
 impl Inner {
     fn health(&self) -> Health {
-        let recorder = &self.recorder;
-        let mut health = recorder.health();
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = running.as_ref() {
-            if let Some(sender) = &running.sender {
-                sender.report(&mut health, recorder.clock().now());
-            }
-            if let Some(lines) = &running.lines {
-                lines.report(&mut health);
-            }
+        let delivered = match running.as_ref() {
+            Some(running) => self.ask(running),
+            None => self
+                .last_words
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        };
+        self.recorder.health(delivered)
+    }
+
+    /// What the threads know.
+    fn ask(&self, running: &Running) -> Health {
+        let mut health = Health::default();
+        if let Some(sender) = &running.sender {
+            sender.report(&mut health, self.recorder.clock().now());
+        }
+        if let Some(lines) = &running.lines {
+            lines.report(&mut health);
         }
         health
     }
@@ -223,12 +236,20 @@ impl Inner {
             deadline.saturating_sub(Duration::from_nanos(spent))
         };
         running.adopter.stop(left());
-        if let Some(lines) = running.lines.take() {
+        if let Some(lines) = &running.lines {
             lines.stop(left());
         }
-        if let Some(sender) = running.sender.take() {
+        if let Some(sender) = &running.sender {
             sender.stop(left());
         }
+        *self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.ask(&running);
+        (running.lines, running.sender) = (None, None);
+        // What was delivered has made room for what could not be told before.
+        recorder.spool().tidy();
+        recorder.tell_losses();
         running.flusher.stop();
         let drained = self.drained();
         recorder.spool().close();

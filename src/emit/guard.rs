@@ -300,7 +300,7 @@ impl CallGuard {
         provider: Provider,
         response: &T,
     ) -> Result<&mut Self, AuditError> {
-        self.call().ending = Ending::Answered;
+        self.call().ending = Ending::Unreadable;
         let facts = provider::read_response(provider, json("the response", response)?.as_bytes())?;
         take_response(self.call(), provider, facts);
         Ok(self)
@@ -388,8 +388,8 @@ impl CallGuard {
 impl Drop for CallGuard {
     fn drop(&mut self) {
         if let Some(open) = &mut self.open {
-            let seen = !matches!(open.call.ending, Ending::Unseen);
-            if !seen {
+            // In a panic nobody decided to give the call up: what became of it is not known.
+            if matches!(open.call.ending, Ending::Unseen) && !std::thread::panicking() {
                 open.call.ending = Ending::Cancelled(Label::clip("guard_dropped"));
             }
             // Nobody is there to take the error; what could not be written is counted.

@@ -224,8 +224,8 @@ impl Recorder {
         written.0 == 0 || self.wait_durable(FrameIndex(written.0 - 1))
     }
 
-    /// What the spool knows of its health.
-    pub(crate) fn health(&self) -> Health {
+    /// Adds what the spool knows to what those know who deliver.
+    pub(crate) fn health(&self, delivered: Health) -> Health {
         let (_, finals, dropped) = self.lane().totals();
         let usage = self.lane().journal().usage();
         Health {
@@ -236,7 +236,7 @@ impl Recorder {
             spool_bytes: (usage.bytes, usage.capacity),
             failed_syncs: self.bell.failed_syncs(),
             unreadable: self.spool.unreadable(),
-            ..Health::default()
+            ..delivered
         }
     }
 

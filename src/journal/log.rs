@@ -1,7 +1,7 @@
 //! The journal as its users hold it.
 
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -274,6 +274,25 @@ impl Journal {
                 Ok(None)
             }
         }
+    }
+
+    /// Saves a note of the journal's owner in place of the one before: what must survive although no frame can be
+    /// appended. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// What the system says; the note before stays.
+    pub fn save_note(&self, text: &str) -> io::Result<()> {
+        let _turn = lock(&self.cursors);
+        super::note::save(&self.path(), text)
+    }
+
+    /// The owner's note; None if there is none.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn load_note(&self) -> io::Result<Option<String>> {
+        let _turn = lock(&self.cursors);
+        super::note::load(&self.path())
     }
 
     /// Removes the directory with everything in it, frames, cursors and quarantine, when nothing in it is needed.

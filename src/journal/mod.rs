@@ -102,6 +102,7 @@ mod directory;
 mod error;
 mod format;
 mod log;
+mod note;
 mod options;
 mod peek;
 mod reader;

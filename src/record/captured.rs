@@ -133,6 +133,8 @@ pub enum Ending {
     Cancelled(Label),
     /// It failed.
     Failed(Failure),
+    /// An answer came that could not be read.
+    Unreadable,
 }
 
 /// A call as it was seen, with its raw text. The gate makes the record of it.

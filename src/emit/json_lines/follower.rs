@@ -166,7 +166,10 @@ impl Batch {
                 path: dir.join(day.file_name()),
                 source,
             })?;
-            shared.counters().written += self.records;
+            let mut counters = shared.counters();
+            counters.written += self.records;
+            counters.last_failure = None;
+            drop(counters);
             self.lines.clear();
             self.records = 0;
             // A closed standard error is no reason to stop auditing.

@@ -75,7 +75,7 @@ pub(crate) struct LinesCounters {
     pub(crate) unreadable: u64,
     /// Batches that could not be read or written, and were or will be tried again.
     pub(crate) failed_attempts: u64,
-    /// What went wrong last, if anything ever did.
+    /// What went wrong last, if nothing has succeeded since.
     pub(crate) last_failure: Option<String>,
 }
 

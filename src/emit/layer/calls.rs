@@ -14,8 +14,17 @@ use crate::record::CapturedCall;
 pub(super) struct OpenCall {
     pub(super) call: Box<CapturedCall>,
     pub(super) callsite: Arc<Callsite>,
+    pub(super) recording: Recording,
     pub(super) begun: Option<Begun>,
     pub(super) last_exit: Option<Moment>,
+}
+
+/// Whether a call is recorded, which is settled when its span is made. One that is not is told things all the same, so
+/// that an application runs with recording off as it does with recording on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recording {
+    Off,
+    On,
 }
 
 /// The beginning of a call.

@@ -20,7 +20,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use self::calls::{Begun, Calls, OpenCall};
+use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
 use self::fields::Collector;
 use super::recorder::Recorder;
@@ -107,7 +107,7 @@ impl AuditLayer {
         let moment = clock.moment();
         let now = clock.now();
         self.calls.with(span.into_u64(), |open| {
-            if open.begun.is_none() {
+            if open.begun.is_none() && open.recording == Recording::On {
                 open.call.time = now;
                 open.call.trace = Some(placed.trace);
                 // Where the start cannot be recorded, the end still may.
@@ -165,9 +165,11 @@ where
         let Some(callsite) = self.callsites.of(attributes.metadata()) else {
             return;
         };
-        if !self.recorder.is_enabled() {
-            return;
-        }
+        let recording = if self.recorder.is_enabled() {
+            Recording::On
+        } else {
+            Recording::Off
+        };
         let mut collector = Collector::new(&callsite);
         attributes.record(&mut collector);
         let fields = collector.fields;
@@ -176,6 +178,7 @@ where
         let open = OpenCall {
             call,
             callsite,
+            recording,
             begun: None,
             last_exit: None,
         };

@@ -14,8 +14,8 @@ use crate::record::{CapturedCall, Content, Ending, Failure, Label, RawText, Reco
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// The span is no call that is being audited: it is disabled by a filter, it has no field `gen_ai.operation.name`,
-    /// recording is switched off, or no audit layer is installed.
+    /// The span is no call that is being audited: it is disabled by a filter, it has no field `gen_ai.operation.name`, or
+    /// no audit layer is installed.
     #[error(
         "the span is not audited: give it a field gen_ai.operation.name, and check filters and layers with Auditor::verify_installed"
     )]
@@ -26,7 +26,7 @@ pub enum AuditError {
         /// What it was given for.
         field: &'static str,
     },
-    /// The provider's answer could not be read. The record says that an answer came.
+    /// The provider's answer could not be read. Unless more is told, the record says `unknown`, `answer_not_understood`.
     #[error("the provider's answer could not be read: {0}")]
     Response(#[from] provider::ProviderError),
 }
@@ -192,7 +192,7 @@ impl AuditSpanExt for Span {
         match provider::read_response(provider, json.as_bytes()) {
             Ok(facts) => self.update(|call| take_response(call, provider, facts)),
             Err(error) => {
-                self.update(|call| call.ending = Ending::Answered)?;
+                self.update(|call| call.ending = Ending::Unreadable)?;
                 Err(error.into())
             }
         }

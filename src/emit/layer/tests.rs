@@ -353,15 +353,57 @@ fn verification_names_what_would_swallow_calls() {
 }
 
 #[test]
-fn switched_off_nothing_is_recorded_but_the_switch() {
+fn switched_off_an_application_runs_as_ever_and_nothing_is_recorded_but_the_switch() {
     let bench = Bench::new();
     bench.recorder.switch(false).unwrap();
-    audited(&bench, || {
-        info_span!("call", gen_ai.operation.name = "chat").in_scope(|| ())
-    });
+    audited(&bench, || ask("claude-sonnet-4-5", "anna")).unwrap();
     let written = bench.written();
     assert_eq!(written.len(), 1);
     assert_eq!(written[0].record.body.kind(), "system");
+}
+
+#[test]
+fn an_answer_that_nobody_understands_is_no_success() {
+    let bench = Bench::new();
+    audited(&bench, || {
+        let span = info_span!("call", gen_ai.operation.name = "chat");
+        for answer in [
+            json!(null),
+            json!({}),
+            json!("<html>502 Bad Gateway</html>"),
+        ] {
+            assert!(span.audit_response(Provider::Anthropic, &answer).is_err());
+        }
+    });
+    let outcome = bench.call().call().outcome.clone();
+    assert_eq!(
+        (outcome.status, outcome.reason.unwrap().as_str()),
+        (Status::Unknown, "answer_not_understood")
+    );
+}
+
+#[test]
+fn words_that_repeat_content_are_masked_wherever_they_are_put() {
+    let bench = Bench::new();
+    audited(&bench, || {
+        let span = info_span!(
+            "call",
+            gen_ai.operation.name = "chat",
+            gen_ai.response.finish_reasons = "said Przybylski"
+        );
+        span.audit_input(&["my name is said Przybylski"]).unwrap();
+        span.audit_error("said Przybylski", &"no").unwrap();
+    });
+    audited(&bench, || {
+        let span = info_span!("call", gen_ai.operation.name = "chat");
+        span.audit_blocked("sk-proj-0123456789abcdefghijklmnopqrstuv")
+            .unwrap();
+    });
+    let shown = format!("{:?}", bench.calls());
+    assert!(
+        !shown.contains("Przybylski") && !shown.contains("0123456789abcdef"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -227,7 +227,7 @@ mod tests {
         }
         assert_eq!(
             parse("https://localhost:4317", &[]).unwrap_err(),
-            "endpoint \"https://localhost:4317\" needs the TLS feature, which this build does not have"
+            "endpoint \"https://localhost:4317\" needs TLS, which is not there yet: send over http to a collector on this machine"
         );
     }
 

@@ -122,7 +122,9 @@ pub(crate) enum SenderError {
     HeaderValue { name: String },
     #[error("cannot start the sender's thread: {source}")]
     Thread { source: io::Error },
-    #[error("endpoint {value:?} needs the TLS feature, which this build does not have")]
+    #[error(
+        "endpoint {value:?} needs TLS, which is not there yet: send over http to a collector on this machine"
+    )]
     Tls { value: String },
 }
 

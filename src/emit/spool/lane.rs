@@ -2,7 +2,7 @@
 
 mod release;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -78,7 +78,10 @@ struct State {
     /// Open starts: the index that a start was given, and where it stands now that it may have been copied forward.
     starts: BTreeMap<u64, u64>,
     finals: Finals,
-    losses: HashMap<&'static str, u64>,
+    /// Losses that no gap record tells yet, by reason.
+    losses: BTreeMap<&'static str, u64>,
+    /// Those of them that stand in the lane's note.
+    noted: BTreeMap<&'static str, u64>,
     /// Whether room for a gap record is reserved.
     gap_room: bool,
     /// Open starts whose end has no room reserved: the start was copied forward into it.
@@ -190,7 +193,8 @@ impl Lane {
             next_seq,
             starts: BTreeMap::new(),
             finals: Finals::default(),
-            losses: HashMap::new(),
+            losses: BTreeMap::new(),
+            noted: BTreeMap::new(),
             gap_room: false,
             without_room: 0,
         };
@@ -404,6 +408,19 @@ impl Lane {
             }
         }
         self.state().gap_room = reserved || self.journal.reserve(GAP_ROOM).is_ok();
+        self.note_losses();
+    }
+
+    /// Notes what no gap record tells yet, so that the next process does when this one ends before there is room.
+    fn note_losses(&self) {
+        let losses = self.state().losses.clone();
+        if losses == self.state().noted {
+            return;
+        }
+        let note = serde_json::to_string(&losses).expect("reasons and counts have a JSON form");
+        if self.journal.save_note(&note).is_ok() {
+            self.state().noted = losses;
+        }
     }
 
     /// A record that tells of what is missing from this lane.

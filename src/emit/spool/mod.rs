@@ -185,7 +185,11 @@ impl Spool {
         let Ok(entries) = fs::read_dir(&self.root) else {
             return Vec::new();
         };
-        let lanes = entries.flatten().filter_map(|entry| {
+        // A link is followed nowhere: what is behind it is not ours.
+        let entries = entries
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let lanes = entries.filter_map(|entry| {
             let name = entry.file_name();
             let stream = name.to_str()?.strip_prefix(LANE_PREFIX)?.parse().ok()?;
             Some((entry.path(), stream))

@@ -1,6 +1,6 @@
 //! Recovery: what a dead stream left, read, and finished under its own numbers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::frame::{FINAL, Frame, Origin, START};
@@ -25,6 +25,8 @@ pub(super) struct Remains {
     unreadable: u64,
     /// Bytes that were cut off behind the last whole frame.
     torn_tail_bytes: u64,
+    /// Losses that were noted and not told, by reason.
+    losses: BTreeMap<String, u64>,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,8 @@ impl Remains {
                 }
             }
         }
+        let note = journal.load_note().unwrap_or_default().unwrap_or_default();
+        remains.losses = serde_json::from_str(&note).unwrap_or_default();
         let FrameIndex(kept) = journal.load_cursor(SEQUENCE_CURSOR)?.unwrap_or_default();
         remains.next_seq = remains.next_seq.max(kept);
         Ok(remains)
@@ -104,6 +108,17 @@ impl Remains {
                 None => self.unreadable += 1,
             }
         }
+        for (reason, count) in std::mem::take(&mut self.losses) {
+            let detail = serde_json::json!({ "count": count, "reason": reason });
+            lane.finish(
+                lane.gap(new_id(), time, &detail),
+                super::frame::SpanView::None,
+                keys,
+                None,
+            )?;
+        }
+        // Told twice if the process is killed here: better than not at all.
+        let _ = lane.journal().save_note("{}");
         // How many records were in a torn tail, if any, nobody knows.
         for (measure, amount, reason) in [
             ("count", self.missing, "frames_damaged"),

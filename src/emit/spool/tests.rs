@@ -1,5 +1,6 @@
 use super::*;
-use crate::record::{Label, Timestamp};
+use crate::emit::testing::Bench;
+use crate::record::{Body, Label, System, SystemEvent, Timestamp};
 
 const SMALL: JournalOptions = JournalOptions {
     segment_bytes: 1 << 16,
@@ -33,4 +34,35 @@ fn records_that_a_receiver_is_owed_are_left_to_a_process_that_sends() {
         2,
         "what a sink alone was to get, a sender with a sink may take"
     );
+}
+
+#[test]
+fn losses_that_found_no_room_are_told_by_the_next_process() {
+    let bench = Bench::with(JournalOptions {
+        segment_bytes: 1 << 16,
+        capacity_bytes: 1 << 18,
+    });
+    while bench.recorder.lane().totals().2 < 7 {
+        let call = bench.recorder.new_call(Label::clip("chat"));
+        bench.recorder.end_or_count(call, SpanView::None, None);
+        // The first gap finds the room that was kept for it, the others none.
+        bench.recorder.tell_losses();
+    }
+    let told = |bench: &Bench| -> u64 {
+        let details = bench
+            .written()
+            .into_iter()
+            .filter_map(|written| match written.record.body {
+                Body::System(System {
+                    event: SystemEvent::Gap,
+                    detail,
+                }) => detail,
+                _ => None,
+            });
+        details
+            .map(|detail| detail.to_value()["count"].as_u64().unwrap())
+            .sum()
+    };
+    assert!(told(&bench) < 7);
+    assert_eq!(told(&bench.next_process()), 7);
 }
