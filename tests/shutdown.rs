@@ -268,8 +268,7 @@ fn a_switch_in_the_environment_turns_recording_off_and_says_so() {
         tracing::subscriber::with_default(subscriber, || {
             audit.verify_installed().unwrap();
             let span = tracing::info_span!("call", gen_ai.operation.name = "chat");
-            span.in_scope(|| span.audit_user("anna").map(drop))
-                .unwrap();
+            span.in_scope(|| span.audit_user("anna").map(drop)).unwrap();
         });
         a_call(&audit);
         drop(audit.start(CallStart::new("chat")).unwrap());

@@ -46,6 +46,6 @@ pub struct Health {
 pub enum Drained {
     /// Everything recorded is where it should go.
     Complete,
-    /// The deadline passed first; so many records wait on disk.
+    /// The deadline passed first, or calls are still open; so many records wait on disk.
     Remaining(u64),
 }

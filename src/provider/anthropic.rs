@@ -57,7 +57,8 @@ impl Assembly {
                 self.absorb_usage(event.usage);
             }
             "message_stop" => answer.ended = true,
-            "error" => {
+            // Gateways hand on the error without the type around it.
+            kind if kind == "error" || (kind.is_empty() && event.error.is_some()) => {
                 let said = event.error.and_then(failure::of_member);
                 answer.failure = Some(said.unwrap_or_else(|| failure::failure(None, None)));
                 answer.ended = true;

@@ -510,3 +510,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_error_of_anthropic_is_one_without_the_type_around_it_too() {
+    let facts = read_response(
+        Provider::Anthropic,
+        br#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+    );
+    let Verdict::Failed(failure) = facts.unwrap().verdict else {
+        panic!("an error was expected")
+    };
+    assert_eq!(failure.error_type.as_str(), "overloaded_error");
+    assert!(read_response(Provider::Anthropic, b"{}").is_err());
+}

@@ -12,9 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::finals::Finals;
 use super::frame::{self, Origin, SpanView};
-use super::recovery::{self, Remains};
+use super::recovery::{self, RecoverError, Remains};
 use crate::journal::{
-    AppendError, FrameIndex, Journal, JournalError, JournalOptions, ReadError, Room, SyncError,
+    AppendError, FrameIndex, Journal, JournalError, JournalOptions, Room, SyncError,
 };
 use crate::record::keyring::Keyring;
 use crate::record::{
@@ -554,40 +554,6 @@ pub(crate) fn system_record(
     AuditRecord {
         envelope: Envelope::new(id, time),
         body: Body::System(System { event, detail }),
-    }
-}
-
-/// Why a lane could not be recovered.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RecoverError {
-    #[error(transparent)]
-    Append(#[from] AppendError),
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    #[error(transparent)]
-    Cursor(#[from] crate::journal::CursorError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Sync(#[from] SyncError),
-    /// A segment says of which version its frames are, and it is none that is known here.
-    #[error(
-        "its segments are of a version that is not known here: drain it with the llm-audit that wrote it"
-    )]
-    UnknownVersion,
-}
-
-impl RecoverError {
-    /// The error of a lane that is new, where nothing but its directory can fail.
-    fn into_journal(self) -> JournalError {
-        match self {
-            Self::Journal(error) => error,
-            other => JournalError::Io {
-                action: "begin",
-                path: PathBuf::new(),
-                source: io::Error::other(other.to_string()),
-            },
-        }
     }
 }
 

@@ -26,7 +26,8 @@ use crate::record::StreamId;
 use crate::record::keyring::Keyring;
 
 pub(crate) use self::frame::{FINAL, Frame, Origin, SpanView};
-pub(crate) use self::lane::{Consumer, Lane, RecoverError, StartToken, system_record};
+pub(crate) use self::lane::{Consumer, Lane, StartToken, system_record};
+pub(crate) use self::recovery::RecoverError;
 
 /// The spool of one process.
 #[derive(Debug)]

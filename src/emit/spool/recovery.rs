@@ -1,11 +1,15 @@
 //! Recovery: what a dead stream left, read, and finished under its own numbers.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::frame::{FINAL, Frame, Origin, START};
-use super::lane::{Lane, RecoverError, SEQUENCE_CURSOR};
-use crate::journal::{Entry, FrameIndex, Journal, Recovered};
+use super::lane::{Lane, SEQUENCE_CURSOR};
+use crate::journal::{
+    AppendError, CursorError, Entry, FrameIndex, Journal, JournalError, ReadError, Recovered,
+    SyncError,
+};
 use crate::record::keyring::Keyring;
 use crate::record::{AuditRecord, RecordId, Timestamp};
 use crate::semconv;
@@ -145,6 +149,40 @@ impl OpenStart {
             .and_then(|origin| origin.service.as_ref());
         let decoded = semconv::decode(frame.log_record, service).ok()?;
         Some((decoded.record, frame.view))
+    }
+}
+
+/// Why a lane could not be recovered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecoverError {
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// A segment says of which version its frames are, and it is none that is known here.
+    #[error(
+        "its segments are of a version that is not known here: drain it with the llm-audit that wrote it"
+    )]
+    UnknownVersion,
+}
+
+impl RecoverError {
+    /// The error of a lane that is new, where nothing but its directory can fail.
+    pub(super) fn into_journal(self) -> JournalError {
+        match self {
+            Self::Journal(error) => error,
+            other => JournalError::Io {
+                action: "begin",
+                path: PathBuf::new(),
+                source: io::Error::other(other.to_string()),
+            },
+        }
     }
 }
 
