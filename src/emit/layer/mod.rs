@@ -82,7 +82,8 @@ impl AuditLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let number = span.into_u64();
-        if self.calls.with(number, |open| open.begun.is_some()) != Some(false) {
+        let waits = |open: &mut OpenCall| open.begun.is_none() && open.recording == Recording::On;
+        if self.calls.with(number, waits) != Some(true) {
             return;
         }
         let scope = context.span(span);

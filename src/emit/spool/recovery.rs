@@ -29,6 +29,8 @@ pub(super) struct Remains {
     unreadable: u64,
     /// Bytes that were cut off behind the last whole frame.
     torn_tail_bytes: u64,
+    /// Bytes of a note of losses that says nothing any more.
+    unreadable_note_bytes: u64,
     /// Losses that were noted and not told, by reason.
     losses: BTreeMap<String, u64>,
 }
@@ -86,8 +88,12 @@ impl Remains {
                 }
             }
         }
-        let note = journal.load_note().unwrap_or_default().unwrap_or_default();
-        remains.losses = serde_json::from_str(&note).unwrap_or_default();
+        if let Some(note) = journal.load_note().map_err(RecoverError::Note)? {
+            match serde_json::from_str(&note) {
+                Ok(losses) => remains.losses = losses,
+                Err(_) => remains.unreadable_note_bytes = note.len() as u64,
+            }
+        }
         let FrameIndex(kept) = journal.load_cursor(SEQUENCE_CURSOR)?.unwrap_or_default();
         remains.next_seq = remains.next_seq.max(kept);
         Ok(remains)
@@ -121,13 +127,12 @@ impl Remains {
                 None,
             )?;
         }
-        // Told twice if the process is killed here: better than not at all.
-        let _ = lane.journal().save_note("{}");
-        // How many records were in a torn tail, if any, nobody knows.
+        // How many records were in a torn tail, if any, nobody knows; nor what a note said that cannot be read.
         for (measure, amount, reason) in [
             ("count", self.missing, "frames_damaged"),
             ("count", self.unreadable, "starts_unreadable"),
             ("bytes", self.torn_tail_bytes, "torn_tail"),
+            ("bytes", self.unreadable_note_bytes, "losses_unreadable"),
         ] {
             if amount > 0 {
                 let detail = serde_json::json!({ measure: amount, "reason": reason });
@@ -135,6 +140,8 @@ impl Remains {
                 lane.finish(gap, super::frame::SpanView::None, keys, None)?;
             }
         }
+        // Told twice if the process is killed before this, or the note stays: better than not at all.
+        let _ = lane.journal().save_note("{}");
         Ok(())
     }
 }
@@ -161,6 +168,8 @@ pub(crate) enum RecoverError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    #[error("its note of losses cannot be read: {0}")]
+    Note(#[source] io::Error),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

@@ -66,3 +66,26 @@ fn losses_that_found_no_room_are_told_by_the_next_process() {
     assert!(told(&bench) < 7);
     assert_eq!(told(&bench.next_process()), 7);
 }
+
+#[test]
+fn a_note_of_losses_that_nobody_can_read_is_told_as_such() {
+    let bench = Bench::with(SMALL);
+    bench
+        .recorder
+        .lane()
+        .journal()
+        .save_note("{\"spool_full\":")
+        .unwrap();
+    let next = bench.next_process();
+    let is_told = next
+        .written()
+        .into_iter()
+        .any(|written| match written.record.body {
+            Body::System(System {
+                event: SystemEvent::Gap,
+                detail: Some(detail),
+            }) => detail.to_value()["reason"] == "losses_unreadable",
+            _ => false,
+        });
+    assert!(is_told);
+}
