@@ -44,6 +44,7 @@ impl Bench {
         Self::with(JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         })
     }
 
@@ -87,6 +88,7 @@ impl Bench {
         let options = JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         };
         let recorder = recorder(&directory, options, &keys);
         assert_eq!(recorder.adopt(), 1);

@@ -100,8 +100,15 @@
 mod cursor;
 mod directory;
 mod error;
+mod flusher;
 mod format;
+mod ground;
 mod log;
+#[expect(
+    unsafe_code,
+    reason = "writing to mapped memory, and asking the system for it, is unsafe"
+)]
+mod mapping;
 mod note;
 mod options;
 mod peek;
@@ -111,16 +118,18 @@ mod rehome;
 mod room;
 mod scan;
 mod segment;
+mod site;
+mod spare;
 mod sync;
 mod writer;
 
 pub use error::{AppendError, CursorError, JournalError, ReadError, SyncError};
 pub use log::{Journal, Usage};
-pub use options::{FrameIndex, FrameKind, JournalOptions, Room};
+pub use options::{FrameIndex, FrameKind, JournalOptions, Room, Writing};
 pub use reader::{Damage, Entry, Frame, Reader};
 pub use recovery::Recovered;
 pub use scan::scan_bytes;
-pub use segment::Preallocation;
+pub use spare::Preallocation;
 pub use sync::sync_file;
 
 #[cfg(test)]
