@@ -16,7 +16,7 @@ use std::{
     fs::File,
     os::unix::fs::FileExt as _,
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -175,16 +175,15 @@ impl Raw {
 }
 
 fn beside_a_syncing_thread<T>(sync: impl Fn() + Send + Sync, work: impl FnOnce() -> T) -> T {
-    let done = AtomicBool::new(false);
+    let (done, until_done) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
-                thread::sleep(SYNC_EVERY);
+        scope.spawn(move || {
+            while until_done.recv_timeout(SYNC_EVERY) == Err(RecvTimeoutError::Timeout) {
                 sync();
             }
         });
         let result = work();
-        done.store(true, Ordering::Release);
+        drop(done);
         result
     })
 }

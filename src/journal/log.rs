@@ -179,7 +179,7 @@ impl Journal {
 
     /// Makes durable all that was appended before the call, and returns the new bound: every frame below it is on disk.
     ///
-    /// Also makes the next segment ready, so that appenders need not. Appends go on meanwhile. After a failed fsync the
+    /// Also makes the next segments ready, so that appenders need not. Appends go on meanwhile. After a failed fsync the
     /// frames in doubt are written to a new segment and that one is synced, within the same call; only when that fails
     /// too is there an error. Every failing call may write them once more, so let some time pass between calls.
     ///
@@ -212,10 +212,10 @@ impl Journal {
         FrameIndex(self.shared.writer().first())
     }
 
-    /// Deletes the segments all of whose frames are below `below` and durable, except the last segment that is
+    /// Gives up the segments all of whose frames are below `below` and durable, except the last segment that is
     /// on disk. Returns how many.
     ///
-    /// Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
+    /// They are deleted, but for one that may be zeroed and used again. Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
     /// later call, or sync, has deleted it; after a restart it is a part of the journal again. Waits for a sync that is
     /// under way.
     pub fn release(&self, below: FrameIndex) -> usize {

@@ -186,6 +186,10 @@ impl Blank {
 }
 
 impl Spare {
+    pub(super) fn is_warm(&self) -> bool {
+        self.warmth == Warmth::Warm
+    }
+
     /// Takes the number away again, so that the file can be warmed without an appender coming upon it.
     pub(super) fn unname(self, directory: &Path) -> io::Result<Blank> {
         let path = directory.join(format!("{WARM}{TEMPORARY}"));

@@ -16,13 +16,14 @@ mod appending;
 mod faults;
 mod model;
 mod recovering;
+mod spares;
 mod threads;
 
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{spare::Spare, *};
 
 const KIND: FrameKind = FrameKind(3);
 

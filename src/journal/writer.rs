@@ -12,7 +12,7 @@ use super::{
     scan::End,
     segment::{Segment, Written, usable},
     site::Site,
-    spare::{Blank, Spare, Warmth},
+    spare::{Blank, Spare},
 };
 
 /// Has no `Debug`: its buffer holds content.
@@ -258,7 +258,7 @@ impl Writer {
 
     /// Whether one more warm spare is wanted, and taking room for it leaves some to appenders.
     pub(super) fn wants_warm(&self) -> bool {
-        let warm = |spare: &&Spare| spare.warmth == Warmth::Warm;
+        let warm = |spare: &&Spare| spare.is_warm();
         let site = &self.site;
         site.ground == Ground::Steady
             && self.warming_bytes == 0
@@ -282,8 +282,7 @@ impl Writer {
         if left.spares == 0 || !self.reservations.are_covered_by(left) {
             return None;
         }
-        let cold = |spare: &Spare| spare.warmth == Warmth::Cold;
-        let place = self.spares.iter().position(cold)?;
+        let place = self.spares.iter().position(|spare| !spare.is_warm())?;
         self.spares.remove(place)
     }
 

@@ -11,6 +11,7 @@ use super::*;
 
 both_ways! {
     reserved_room_is_there_on_a_disk_that_somebody_else_has_filled
+    a_journal_on_a_full_disk_goes_on_in_the_files_that_it_has
     a_journal_on_a_full_disk_opens_and_gives_back_what_it_holds
     frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers
     a_deleted_active_segment_is_noticed_and_written_again
@@ -36,7 +37,12 @@ impl Mounted {
 
     /// ext4 in a sparse file of 64 MiB on a tmpfs that is smaller: writing back fails when that is full.
     fn ext4_on_thin_ice() -> Option<Self> {
-        let beneath = Self::tmpfs(8)?;
+        Self::ext4_on(8)
+    }
+
+    /// ext4 in a file of 64 MiB on a tmpfs of this size.
+    fn ext4_on(megabytes: u64) -> Option<Self> {
+        let beneath = Self::tmpfs(megabytes)?;
         let image = beneath.path.join("image");
         fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
         let made = Command::new("mkfs.ext4")
@@ -81,13 +87,15 @@ impl Mounted {
     /// Unmounts and mounts again, so that what is read comes from the disk. For ext4 on thin ice.
     fn forget_what_is_in_memory(&self) {
         let image = self.beneath.as_ref().unwrap().path.join("image");
-        assert!(
-            Command::new("umount")
+        // A process that another test is just starting holds the files open until it is started.
+        let unmounted = || {
+            let status = Command::new("umount")
                 .arg(&self.path)
-                .status()
-                .unwrap()
-                .success()
-        );
+                .stderr(Stdio::null())
+                .status();
+            status.unwrap().success()
+        };
+        assert!((0..1000).any(|_| unmounted()), "it stays busy");
         let mount = Command::new("mount")
             .args(["-o", "loop"])
             .args([&image, &self.path])
@@ -164,6 +172,48 @@ fn reserved_room_is_there_on_a_disk_that_somebody_else_has_filled(writing: Writi
     expected.extend(frames(500..written.0, 3000));
     expected.push(Said::Frame(written.0, b"healed".to_vec()));
     assert_eq!(read(&journal, 0), expected);
+}
+
+/// A full disk must not take a mapped page away, which would end the process.
+fn a_journal_on_a_full_disk_goes_on_in_the_files_that_it_has(writing: Writing) {
+    let (Some(tmpfs), Some(ext4)) = (Mounted::tmpfs(8), Mounted::ext4_on(80)) else {
+        return;
+    };
+    for disk in [tmpfs, ext4] {
+        let path = disk.path.join("journal");
+        let options = JournalOptions {
+            segment_bytes: 256 << 10,
+            capacity_bytes: 4 << 20,
+            writing,
+        };
+        let (journal, _) = Journal::open(&path, options, b"meta", 7).unwrap();
+        append(&journal, 1000, 1000);
+        journal.sync().unwrap();
+        assert_eq!(journal.usage().writing, writing);
+        disk.fill();
+        let mut refused = 0;
+        for _ in 0..20 {
+            while refused == 0 || journal.written() == journal.durable() {
+                let index = journal.written().0;
+                match journal.append(KIND, &payload(index, 1000), Room::Free) {
+                    Ok(_) => {}
+                    Err(AppendError::Io { source, .. }) => {
+                        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+                        refused += 1;
+                        break;
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            let durable = journal.sync().unwrap();
+            assert_eq!(durable, journal.written());
+            let first = journal.first().0;
+            assert_eq!(read(&journal, first), frames(first..durable.0, 1000));
+            journal.release(FrameIndex(first + (durable.0 - first) / 2));
+        }
+        assert!(refused > 0 && journal.durable().0 > 1000);
+        assert_eq!(journal.usage().writing, writing);
+    }
 }
 
 fn a_journal_on_a_full_disk_opens_and_gives_back_what_it_holds(writing: Writing) {
