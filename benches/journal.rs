@@ -98,10 +98,12 @@ fn journal(writing: Writing, payload: &[u8]) -> (Cost, Cost) {
     let idle = || {
         let durable = journal.sync().unwrap();
         journal.release(durable);
+        journal.prepare();
     };
     let costs = beside_a_syncing_thread(
         || {
             journal.sync().unwrap();
+            journal.prepare();
         },
         || {
             // Until the first two segments are full, nothing is warm.

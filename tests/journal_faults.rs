@@ -288,6 +288,7 @@ fn write(directory: &Path, writing: Writing) {
                     Err(error) => tell(format_args!("refused {error}")),
                 }
             }
+            journal.prepare();
             if step % 10 == 9 {
                 let bound = FrameIndex(journal.durable().0 * 2 / 3);
                 tell(format_args!("released {bound}"));

@@ -98,8 +98,16 @@ impl Round {
                 self.sync();
             }
             self.keep_order();
+            self.prepare();
         }
         self.sync();
+    }
+
+    /// Has the next segments ready, when nobody waits for a sync any more.
+    fn prepare(&self) {
+        for lane in self.recorder.spool().lanes() {
+            lane.journal().prepare();
+        }
     }
 
     fn sync(&self) {

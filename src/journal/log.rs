@@ -179,7 +179,7 @@ impl Journal {
 
     /// Makes durable all that was appended before the call, and returns the new bound: every frame below it is on disk.
     ///
-    /// Also makes the next segments ready, so that appenders need not. Appends go on meanwhile. After a failed fsync the
+    /// Also allocates the next segment, so that appenders need not. Appends go on meanwhile. After a failed fsync the
     /// frames in doubt are written to a new segment and that one is synced, within the same call; only when that fails
     /// too is there an error. Every failing call may write them once more, so let some time pass between calls.
     ///
@@ -192,9 +192,15 @@ impl Journal {
             .flush(&self.shared)
             .or_else(|_| flusher.flush(&self.shared));
         flusher.delete_doomed(&self.shared);
-        flusher.warm(&self.shared);
         flushed?;
         Ok(self.durable())
+    }
+
+    /// Makes spares warm, so that appends cost less: to be called after [`Self::sync`] when nobody waits for it. Takes no
+    /// more than a moment (a mebibyte of zeros, synced) while frames wait to be synced, otherwise as long as it takes to
+    /// fill up to two segments, and no time when there is nothing to do. Without it the journal is right and slower.
+    pub fn prepare(&self) {
+        lock(&self.flusher).warm(&self.shared);
     }
 
     /// The bound below which every frame is on disk.
@@ -215,7 +221,8 @@ impl Journal {
     /// Gives up the segments all of whose frames are below `below` and durable, except the last segment that is
     /// on disk. Returns how many.
     ///
-    /// They are deleted, but for one that may be zeroed and used again. Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
+    /// They are deleted, but for one that may be zeroed and used again, here or, as far as frames wait to be synced, in the
+    /// next call of this or of [`Self::prepare`]. Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
     /// later call, or sync, has deleted it; after a restart it is a part of the journal again. Waits for a sync that is
     /// under way.
     pub fn release(&self, below: FrameIndex) -> usize {

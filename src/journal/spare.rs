@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 
 use super::{
     mapping::{Mapping, Window},
@@ -116,6 +116,8 @@ impl Blank {
         let fitted = sync_directory()
             .and_then(|()| blank.file.set_len(length.min(bytes)))
             .and_then(|()| blank.take_room(bytes, writing));
+        // Its pages in memory are as small as the frames were that made them; zeros make larger ones, which cost less.
+        rustix::fs::fadvise(&blank.file, 0, None, Advice::DontNeed).ok();
         match fitted {
             Ok(()) => Ok(blank),
             Err(error) => {

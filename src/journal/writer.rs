@@ -430,11 +430,11 @@ impl Writer {
     /// Puts a spare, whose header has been written, in force, as what is written to from now on.
     pub(super) fn begin(&mut self, mut spare: Spare, header: Header, end: u64) -> Written {
         let bytes = self.site.options.segment_bytes;
-        if self.site.writing() == Writing::Mapped
-            && spare.mapped.is_none()
-            && spare.map(bytes).is_err()
-        {
+        let wanted = self.site.writing() == Writing::Mapped;
+        if wanted && spare.mapped.is_none() && spare.map(bytes).is_err() {
             self.site.note_calls();
+        } else if !wanted {
+            spare.mapped = None;
         }
         let (mapping, window) = spare.mapped.unzip();
         self.window = window;

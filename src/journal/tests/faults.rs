@@ -206,6 +206,7 @@ fn a_journal_on_a_full_disk_goes_on_in_the_files_that_it_has(writing: Writing) {
                 }
             }
             let durable = journal.sync().unwrap();
+            journal.prepare();
             assert_eq!(durable, journal.written());
             let first = journal.first().0;
             assert_eq!(read(&journal, first), frames(first..durable.0, 1000));

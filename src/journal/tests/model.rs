@@ -176,6 +176,7 @@ impl Life {
     fn sync(&mut self) -> Result<(), TestCaseError> {
         self.durable = self.journal().sync().unwrap().0 as usize;
         prop_assert_eq!(self.durable, self.frames.len());
+        self.journal().prepare();
         self.synced = self.snapshot();
         let durable = self.journal().durable();
         let mut reader = self.reader.take().unwrap();

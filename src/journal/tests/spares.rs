@@ -40,6 +40,7 @@ fn a_journal_that_is_written_little_has_one_spare_and_writes_no_zeros(writing: W
     append(&journal, 20, 1000);
     for _ in 0..10 {
         journal.sync().unwrap();
+        journal.prepare();
     }
     assert_eq!(spares(directory.path()).len(), 1);
     assert_eq!(
@@ -55,9 +56,8 @@ fn a_journal_that_is_written_little_has_one_spare_and_writes_no_zeros(writing: W
 fn there_are_two_warm_spares_once_a_segment_is_half_full(writing: Writing) {
     let (directory, journal) = opened(writing);
     append(&journal, 40, 1000);
-    for _ in 0..3 {
-        journal.sync().unwrap();
-    }
+    journal.sync().unwrap();
+    journal.prepare();
     if is_steady(&journal) {
         assert_eq!(spares(directory.path()), [64 << 10; 2]);
         assert!(journal.shared.writer().spares.iter().all(Spare::is_warm));
@@ -108,6 +108,7 @@ fn a_segment_that_somebody_reads_is_not_used_again(writing: Writing) {
         journal.release(journal.durable());
         append(&journal, 60, 1000);
         journal.sync().unwrap();
+        journal.prepare();
     }
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut &held, &mut bytes).unwrap();
@@ -135,6 +136,7 @@ fn warming_takes_no_room_that_appenders_need(writing: Writing) {
     {
         appended += 1;
         journal.sync().unwrap();
+        journal.prepare();
     }
     let (_other, unsynced) = opened(writing);
     let mut fits = 0;
