@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::peers::{self, Ours, Pipeline, SYSTEM_RECORDS, Stock};
+use crate::call::call;
+use crate::peers::{Ours, Pipeline, SYSTEM_RECORDS, Stock};
 use crate::sink::SinkProcess;
 
 pub(crate) fn measure() {
@@ -37,7 +38,7 @@ struct Ran {
 fn run<P: Pipeline>(burst: u64, start: impl Fn() -> P) -> Ran {
     let pipeline = start();
     let started = Instant::now();
-    pipeline.run(|| (0..burst).for_each(peers::call));
+    pipeline.run(|| (0..burst).for_each(call));
     let produced = started.elapsed();
     let dropped = pipeline.finish();
     Ran {

@@ -1,7 +1,8 @@
 //! (a) What a call costs the thread that makes it.
 
+use crate::call::call;
 use crate::figures::{Between, Latencies, median, microseconds, paced, ratio, thread_cpu_nanos};
-use crate::peers::{self, Ours, Pipeline, Stock};
+use crate::peers::{Ours, Pipeline, Stock};
 use crate::sink::SinkProcess;
 
 /// What calls cost their caller, in nanoseconds a call.
@@ -51,14 +52,14 @@ pub(crate) fn measure() {
 fn cost<P: Pipeline>(start: impl Fn() -> P) -> Cost {
     let pipeline = start();
     let tight = pipeline.run(|| {
-        (0..WARM_UP).for_each(peers::call);
+        (0..WARM_UP).for_each(call);
         let started = thread_cpu_nanos();
-        (0..LOOP).for_each(peers::call);
+        (0..LOOP).for_each(call);
         (thread_cpu_nanos() - started) / LOOP as f64
     });
     pipeline.finish();
     let pipeline = start();
-    let walls = pipeline.run(|| paced(PACED, A_SECOND, Between::Busy, peers::call));
+    let walls = pipeline.run(|| paced(PACED, A_SECOND, Between::Busy, call));
     pipeline.finish();
     let walls = Latencies::new(walls);
     Cost {
@@ -81,7 +82,7 @@ fn allocations() {
         let each = |count: u64| count as f64 / COUNTED as f64;
         (each(info.count_total), each(info.bytes_total))
     };
-    let calls = || (0..COUNTED).for_each(peers::call);
+    let calls = || (0..COUNTED).for_each(call);
     let of_ours = ours.run(|| counted(&calls));
     let of_stock = stock.run(|| counted(&calls));
     println!(

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::call::call;
 use crate::figures::median;
-use crate::peers::{self, Ours, Pipeline, SYSTEM_RECORDS};
+use crate::peers::{Ours, Pipeline, SYSTEM_RECORDS};
 use crate::sink::SinkProcess;
 
 pub(crate) fn measure() {
@@ -17,7 +18,7 @@ pub(crate) fn measure() {
 /// Fills a spool while nobody listens, then lets the next process have it.
 fn rate() -> f64 {
     let pipeline = Ours::start(NOBODY, 8 << 30);
-    pipeline.run(|| (0..CALLS).for_each(peers::call));
+    pipeline.run(|| (0..CALLS).for_each(call));
     let directory = pipeline.abandon();
     let sink = SinkProcess::start();
     let pipeline = Ours::start_in(directory, sink.endpoint(), 8 << 30);

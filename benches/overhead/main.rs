@@ -15,6 +15,7 @@
 //! million that it is by default.
 
 mod burst;
+mod call;
 mod caller;
 mod drain;
 mod figures;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::call::call;
 use crate::figures::{median, microseconds, process_cpu_nanos, ratio};
-use crate::peers::{self, Ours, Pipeline, SYSTEM_RECORDS, Stock};
+use crate::peers::{Ours, Pipeline, SYSTEM_RECORDS, Stock};
 use crate::sink::SinkProcess;
 
 pub(crate) fn measure() {
@@ -45,7 +46,7 @@ fn cost<P: Pipeline>(start: impl Fn() -> P) -> f64 {
     pipeline.run(|| {
         for burst in 0..CALLS / CALLS_A_MILLISECOND {
             let first = burst * CALLS_A_MILLISECOND;
-            (first..first + CALLS_A_MILLISECOND).for_each(peers::call);
+            (first..first + CALLS_A_MILLISECOND).for_each(call);
             std::thread::sleep(Duration::from_millis(1));
         }
     });

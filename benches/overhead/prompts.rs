@@ -5,8 +5,9 @@ use std::hint::black_box;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::call::call_with;
 use crate::figures::{median, microseconds, thread_cpu_nanos};
-use crate::peers::{self, Ours, Pipeline};
+use crate::peers::{Ours, Pipeline};
 use crate::sink::SinkProcess;
 
 pub(crate) fn measure() {
@@ -21,7 +22,7 @@ pub(crate) fn measure() {
     let pipeline = Ours::start(sink.endpoint(), 8 << 30);
     for length in [200, 4 << 10, 32 << 10] {
         let prompt = prompt(length);
-        let calls = || (0..CALLS).for_each(|number| peers::call_with(number, &prompt));
+        let calls = || (0..CALLS).for_each(|number| call_with(number, &prompt));
         let ours = pipeline.run(|| {
             calls();
             (0..ROUNDS).map(|_| cpu(&calls)).collect()

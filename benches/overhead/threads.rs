@@ -1,7 +1,8 @@
 //! (f) How long callers wait when many call at a time.
 
+use crate::call::call;
 use crate::figures::{Between, Latencies, microseconds, paced};
-use crate::peers::{self, Ours, Pipeline, Stock};
+use crate::peers::{Ours, Pipeline, Stock};
 use crate::sink::SinkProcess;
 
 pub(crate) fn measure() {
@@ -29,7 +30,7 @@ pub(crate) fn measure() {
 
 fn run(pipeline: &(impl Pipeline + Sync)) -> Vec<f64> {
     std::thread::scope(|scope| {
-        let caller = || pipeline.run(|| paced(CALLS, A_SECOND, Between::Asleep, peers::call));
+        let caller = || pipeline.run(|| paced(CALLS, A_SECOND, Between::Asleep, call));
         let callers: Vec<_> = (0..THREADS).map(|_| scope.spawn(caller)).collect();
         let walls = callers
             .into_iter()
