@@ -143,10 +143,7 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     // One pass without a branch a byte: most texts have nothing to escape.
     let escapes = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    if !text
-        .iter()
-        .fold(false, |any, byte| any | escapes(byte))
-    {
+    if !text.iter().fold(false, |any, byte| any | escapes(byte)) {
         out.extend_from_slice(text);
         out.push(b'"');
         return;
