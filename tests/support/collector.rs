@@ -1,7 +1,7 @@
-//! The OpenTelemetry Collector itself, with `collector-config/file.yaml`.
+//! The OpenTelemetry Collector itself, with a file of `collector-config`.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 pub(crate) struct Collector {
     binary: PathBuf,
     config: PathBuf,
+    variables: Vec<(&'static str, String)>,
     output: TempDir,
     ports: [u16; 3],
     running: Option<Child>,
@@ -33,6 +34,7 @@ impl Collector {
         Some(Self {
             binary: binary.into(),
             config: Path::new(env!("CARGO_MANIFEST_DIR")).join("collector-config/file.yaml"),
+            variables: Vec::new(),
             output: tempfile::tempdir().unwrap(),
             ports: held.map(|listener| listener.local_addr().unwrap().port()),
             running: None,
@@ -43,6 +45,22 @@ impl Collector {
         let mut collector = Self::absent()?;
         collector.start();
         Some(collector)
+    }
+
+    /// Another file of `collector-config` than `file.yaml`, and variables that it needs. The collector itself must find
+    /// the file valid.
+    pub(crate) fn configured(mut self, file: &str, variables: &[(&'static str, &str)]) -> Self {
+        self.config = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("collector-config")
+            .join(file);
+        self.variables = variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        let validated = self.command(&["validate"]).output().unwrap();
+        let words = String::from_utf8_lossy(&validated.stderr);
+        assert!(validated.status.success(), "{file} is not valid: {words}");
+        self
     }
 
     /// Takes a pipeline out of the configuration.
@@ -68,31 +86,22 @@ impl Collector {
 
     /// Starts it; returns when it says that it is ready.
     pub(crate) fn start(&mut self) {
+        self.running = Some(ready(&mut self.command(&[])));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let [grpc, http, health] = self.ports.map(|port| format!("127.0.0.1:{port}"));
-        let mut process = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        command
+            .args(arguments)
             .arg("--config")
             .arg(&self.config)
             .env("LLM_AUDIT_OTLP_GRPC", grpc)
             .env("LLM_AUDIT_OTLP_HTTP", http)
             .env("LLM_AUDIT_HEALTH", health)
             .env("LLM_AUDIT_COLLECTOR_DIR", self.output.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut told = BufReader::new(process.stderr.take().unwrap());
-        self.running = Some(process);
-        let mut line = String::new();
-        let mut before = String::new();
-        while !line.contains("Everything is ready") {
-            before += &std::mem::take(&mut line);
-            assert!(
-                told.read_line(&mut line).unwrap() > 0,
-                "it does not start: {before}"
-            );
-        }
-        // What it says later is of no interest, but it must be able to say it.
-        std::thread::spawn(move || told.read_to_end(&mut Vec::new()));
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Kills it (SIGKILL).
@@ -141,6 +150,25 @@ impl Drop for Collector {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Starts a program of the collector's kind; returns when it says that it is ready.
+pub(crate) fn ready(command: &mut Command) -> Child {
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut told = BufReader::new(process.stderr.take().unwrap());
+    let mut line = String::new();
+    let mut before = String::new();
+    while !line.contains("Everything is ready") {
+        before += &std::mem::take(&mut line);
+        assert!(
+            told.read_line(&mut line).unwrap() > 0,
+            "it does not start: {before}"
+        );
+    }
+    // What it says later is of no interest, but it must be able to say it.
+    std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
+    process
 }
 
 /// The whole request of a line. Part of one that a kill cut off may stand before it, or alone.
