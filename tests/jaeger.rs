@@ -55,7 +55,7 @@ fn jaeger_shows_every_call_with_every_attribute_in_its_type() {
 }
 
 #[test]
-fn jaeger_finds_calls_by_user_model_status_and_error() {
+fn jaeger_finds_calls_by_user_model_operation_and_status() {
     let Some((jaeger, collector)) = both() else {
         return;
     };
@@ -78,6 +78,8 @@ fn jaeger_finds_calls_by_user_model_status_and_error() {
         ("user.hash", of_user("chen"), 4),
         ("gen_ai.request.model", json!("claude-sonnet-4-5"), 3),
         ("gen_ai.operation.name", json!("embeddings"), 1),
+        // Jaeger's own `error=true` finds nothing in its memory, which takes the word for a text; ours does.
+        ("llm_audit.status", json!("error"), 2),
         ("llm_audit.status", json!("blocked"), 1),
         ("llm_audit.status", json!("cancelled"), 1),
         ("error.type", json!("timeout"), 1),
@@ -97,9 +99,6 @@ fn jaeger_finds_calls_by_user_model_status_and_error() {
             assert!(trace.iter().any(matches), "{tags} finds another trace");
         }
     }
-    let failed = jaeger.search(&[("service", SERVICE), ("tags", r#"{"error":"true"}"#)]);
-    let failed: BTreeSet<_> = failed.iter().map(record_id).collect();
-    assert_eq!(failed, recorded.with("llm_audit.status", "error"));
     let operation = "embeddings text-embedding-3-small";
     let named = jaeger.search(&[("service", SERVICE), ("operation", operation)]);
     assert!(named.iter().any(|span| span.name == operation));

@@ -1,6 +1,6 @@
 //! What an auditor recorded, as its own JSON lines hold it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -59,15 +59,6 @@ impl Recorded {
         self.records
             .values()
             .filter(|record| record[attribute::KIND.name] == "call")
-            .collect()
-    }
-
-    /// The ids of those of which an attribute has this value.
-    pub(crate) fn with(&self, name: &str, value: &str) -> BTreeSet<String> {
-        let records = self.records.iter();
-        records
-            .filter(|(_, record)| record.get(name).is_some_and(|own| own == value))
-            .map(|(id, _)| id.clone())
             .collect()
     }
 }
