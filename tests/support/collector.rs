@@ -1,5 +1,6 @@
 //! The OpenTelemetry Collector itself, with a file of `collector-config`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -126,6 +127,36 @@ impl Collector {
         self.read("traces", "resourceSpans", "scopeSpans", "spans")
     }
 
+    /// The ids of the log records in its files, also those that were rotated, and how many copies there are. For more of
+    /// them than one likes to have in memory at once.
+    pub(crate) fn logged_ids(&self) -> (BTreeSet<String>, u64) {
+        self.ids("logs")
+    }
+
+    /// The ids of the records that the spans in its files are views of, and how many copies there are.
+    pub(crate) fn traced_ids(&self) -> (BTreeSet<String>, u64) {
+        self.ids("traces")
+    }
+
+    fn ids(&self, start: &str) -> (BTreeSet<String>, u64) {
+        let (mut ids, mut copies) = (BTreeSet::new(), 0);
+        let entries = fs::read_dir(self.output.path()).unwrap();
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if !(name.starts_with(start) && name.ends_with(".jsonl")) {
+                continue;
+            }
+            for line in BufReader::new(fs::File::open(&path).unwrap()).lines() {
+                let line = line.unwrap();
+                for (at, key) in line.match_indices(RECORD_ID) {
+                    let id = &line[at + key.len()..][..36];
+                    copies += u64::from(!ids.insert(id.to_owned()));
+                }
+            }
+        }
+        (ids, copies)
+    }
+
     fn read(&self, file: &str, resources: &str, scopes: &str, items: &str) -> Vec<(Value, Value)> {
         let file = fs::read_to_string(self.output.path().join(format!("{file}.jsonl")))
             .unwrap_or_default();
@@ -184,3 +215,5 @@ fn whole(line: &str, resources: &str) -> Value {
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
+
+const RECORD_ID: &str = r#"{"key":"llm_audit.record.id","value":{"stringValue":""#;
