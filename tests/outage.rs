@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "support/collector.rs"]
-#[allow(dead_code, reason = "each test needs its share of it")]
 mod collector;
 #[path = "support/counter.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]

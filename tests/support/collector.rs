@@ -1,5 +1,7 @@
 //! The OpenTelemetry Collector itself, with a file of `collector-config`.
 
+#![allow(dead_code, reason = "each test needs its share of it")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
