@@ -233,7 +233,6 @@ fn event(record: &llm_audit::record::AuditRecord) -> Option<SystemEvent> {
 }
 
 /// What came of all runs; said when they end, whichever way, and now and then before.
-#[derive(Default)]
 struct Sum {
     way: &'static str,
     runs: u64,
@@ -251,7 +250,15 @@ impl Sum {
     fn of(way: &'static str) -> Self {
         Self {
             way,
-            ..Self::default()
+            runs: 0,
+            kills: 0,
+            begun: 0,
+            ended: 0,
+            lost: 0,
+            records: 0,
+            unknown: 0,
+            repeated: 0,
+            torn: 0,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A long outage: the collector refuses while an application makes more calls than fit into memory; then it is there,
 //! and every record arrives, once. The application's memory stays flat all the while.
 //!
-//! `LLM_AUDIT_OUTAGE_CALLS` says how many calls: 20,000 unless said. `.ci/extended` makes a million.
+//! `LLM_AUDIT_OUTAGE_CALLS` says how many calls: 10,000 unless said. `.ci/extended` makes a million.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -276,7 +276,7 @@ fn call(number: u64) -> String {
 
 fn calls() -> u64 {
     let calls = std::env::var_os("LLM_AUDIT_OUTAGE_CALLS");
-    calls.map_or(20_000, |calls| {
+    calls.map_or(10_000, |calls| {
         calls.into_string().unwrap().parse().unwrap()
     })
 }
