@@ -12,8 +12,7 @@
 //! This file never changes its output. Another form is another version, with another `llm_audit.schema`.
 
 use super::attribute::{self, Role};
-use super::fields::Value;
-use super::{AuditRecord, Label, RecordError, parse};
+use super::{AuditRecord, Label, RecordError, Value, parse};
 
 /// The canonical bytes of the record.
 ///

@@ -222,7 +222,7 @@ impl Keyring {
     pub fn hasher(&self, tenant: Option<&str>) -> ContentHasher {
         let key = &self.keys[self.hash];
         ContentHasher {
-            key: key.id.clone(),
+            key: key.id,
             keyed: tenant_key(key, tenant.unwrap_or_default()),
         }
     }
@@ -235,7 +235,7 @@ impl Keyring {
             .rev()
             .filter(|key| key.purpose == KeyPurpose::Hash);
         keys.map(move |key| ContentHasher {
-            key: key.id.clone(),
+            key: key.id,
             keyed: tenant_key(key, tenant.unwrap_or_default()),
         })
     }
@@ -244,7 +244,7 @@ impl Keyring {
     #[must_use]
     pub fn authenticate(&self) -> MacWriter {
         MacWriter {
-            key: self.keys[self.mac].id.clone(),
+            key: self.keys[self.mac].id,
             keyed: self.record_key.clone(),
         }
     }
