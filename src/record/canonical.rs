@@ -92,18 +92,7 @@ pub(crate) fn write_int(out: &mut Vec<u8>, number: u64) {
     if quote {
         out.push(b'"');
     }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).expect("a remainder of ten is one digit");
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(super::decimal::encode(number, &mut [0; 20]).as_bytes());
     if quote {
         out.push(b'"');
     }
@@ -142,10 +131,7 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     // One pass without a branch a byte: most texts have nothing to escape.
     let escapes = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    if !text
-        .iter()
-        .fold(false, |any, byte| any | escapes(byte))
-    {
+    if !text.iter().fold(false, |any, byte| any | escapes(byte)) {
         out.extend_from_slice(text);
         out.push(b'"');
         return;

@@ -45,6 +45,7 @@ mod call;
 pub mod canonical;
 mod captured;
 mod change;
+pub(crate) mod decimal;
 mod digest;
 mod envelope;
 mod fields;

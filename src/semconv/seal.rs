@@ -89,9 +89,10 @@ impl<'a> Merge<'a, '_> {
 
     fn attribute(&mut self, key_value: &'a [u8]) -> Option<()> {
         let mut fields = Fields::new(key_value);
-        let (Field::Bytes(key), Field::Bytes(any)) =
-            (field(&mut fields, log::KEY)?, field(&mut fields, log::VALUE)?)
-        else {
+        let (Field::Bytes(key), Field::Bytes(any)) = (
+            field(&mut fields, log::KEY)?,
+            field(&mut fields, log::VALUE)?,
+        ) else {
             return None;
         };
         if key <= self.last {
@@ -170,8 +171,7 @@ impl<'a> Merge<'a, '_> {
     }
 
     fn name(&mut self, name: &[u8]) {
-        self.out
-            .push(if self.out.is_empty() { b'{' } else { b',' });
+        self.out.push(if self.out.is_empty() { b'{' } else { b',' });
         canonical::write_string(self.out, name);
         self.out.push(b':');
     }
@@ -271,10 +271,7 @@ mod tests {
             &keys.code(b"bytes"),
         );
         for (name, value) in [
-            (
-                attribute::STREAM_SEQ.name,
-                crate::record::Value::Int(300),
-            ),
+            (attribute::STREAM_SEQ.name, crate::record::Value::Int(300)),
             (
                 attribute::MAC.name,
                 crate::record::Value::Text(&mac.to_string()),
