@@ -4,8 +4,8 @@
 use super::fields::{AuditRecord, Body, Severity};
 use super::{
     Access, AccessOutcome, Actor, Call, Change, ContentHashes, Cost, CostSource, Envelope,
-    JsonText, KeyedHash, Label, Message, RecordId, Request, Response, Sanitization, Status,
-    StreamPosition, System, SystemEvent, Timestamp, TraceContext, Usage, UsageSource, Usd,
+    JsonText, KeyedHash, Label, Message, Outcome, RecordId, Request, Response, Sanitization,
+    Status, StreamPosition, System, SystemEvent, Timestamp, TraceContext, Usage, UsageSource, Usd,
 };
 
 /// A record that borrows all that it says.
@@ -173,7 +173,6 @@ impl<'a> From<&'a Actor> for ActorRef<'a> {
 
 impl<'a> From<&'a Call> for CallRef<'a> {
     fn from(call: &'a Call) -> Self {
-        let outcome = &call.outcome;
         Self {
             operation: &call.operation,
             action: &call.action,
@@ -182,18 +181,24 @@ impl<'a> From<&'a Call> for CallRef<'a> {
             server_port: call.server_port,
             request: &call.request,
             response: ResponseRef::from(&call.response),
-            outcome: OutcomeRef {
-                status: outcome.status,
-                reason: outcome.reason.as_ref().map(Label::as_str),
-                error_type: outcome.error_type.as_ref().map(Label::as_str),
-                error_message: outcome.error_message.as_ref().map(Message::as_str),
-            },
+            outcome: OutcomeRef::from(&call.outcome),
             duration_ns: call.duration_ns,
             hashes: &call.hashes,
             usage: &call.usage,
             usage_source: call.usage_source,
             cost: CostRef::from(&call.cost),
             sanitization: &call.sanitization,
+        }
+    }
+}
+
+impl<'a> From<&'a Outcome> for OutcomeRef<'a> {
+    fn from(outcome: &'a Outcome) -> Self {
+        Self {
+            status: outcome.status,
+            reason: outcome.reason.as_ref().map(Label::as_str),
+            error_type: outcome.error_type.as_ref().map(Label::as_str),
+            error_message: outcome.error_message.as_ref().map(Message::as_str),
         }
     }
 }

@@ -51,6 +51,7 @@ mod envelope;
 mod fields;
 pub(crate) mod hex;
 mod id;
+mod jcs;
 pub mod keyring;
 mod money;
 mod parse;
@@ -69,6 +70,7 @@ pub use self::call::{
     Call, ContentHashes, Cost, CostSource, Delivery, Outcome, Request, Response, Sanitization,
     SanitizationStatus, Status, UsageSource,
 };
+pub(crate) use self::captured::Identified;
 pub use self::captured::{CapturedCall, Content, Ending, Failure, RawText, ResponseFacts, Verdict};
 pub use self::change::{Access, AccessOutcome, Change, System, SystemEvent};
 pub use self::digest::{DigestError, HashField, HashForm, KeyId, KeyedHash, Mac, ShortUnkeyedHash};

@@ -130,7 +130,8 @@ mod tests {
         fn what_is_encoded_is_what_is_printed(high: u32, middle: u32, low: u32, scale in 0..=28_u32, zeros in 0..3_u32) {
             let decimal = Decimal::from_parts(low, middle * (zeros % 2), high * (zeros / 2), false, scale);
             let amount = Usd::new(decimal);
-            prop_assert_eq!(amount.encode(&mut [0; USD_BYTES]), amount.to_string());
+            let mut buffer = [0; USD_BYTES];
+            prop_assert_eq!(amount.encode(&mut buffer), amount.to_string());
         }
     }
 

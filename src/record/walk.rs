@@ -1,7 +1,7 @@
 //! The walk of a record: every form of a record is made by walking its fields in canonical order.
 
 use super::attribute::{self, Attribute, Role};
-use super::borrowed::{BodyRef, CallRef, CostRef, EnvelopeRef, RecordRef, ResponseRef};
+use super::borrowed::{BodyRef, CallRef, CostRef, EnvelopeRef, RecordRef};
 use super::money::USD_BYTES;
 use super::{Access, Change, Delivery, KeyedHash, Label, Sanitization, System, Usage};
 

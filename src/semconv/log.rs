@@ -14,8 +14,8 @@ use super::start::{self, StartRef};
 use super::wire::{Write as _, bytes_field_len, varint_len};
 use crate::record::attribute::{self, Attribute, Role};
 use crate::record::{
-    AuditRecord, BodyRef, CallRef, CostRef, FieldName, Label, Mac, RecordRef, USD_BYTES, Value,
-    decimal,
+    AuditRecord, BodyRef, CallRef, CostRef, FieldName, Label, Mac, RecordRef, StreamId,
+    StreamPosition, USD_BYTES, Value, decimal,
 };
 
 /// A log record in a buffer that is used again.
@@ -31,11 +31,16 @@ pub struct LogForm {
 impl LogForm {
     /// Replaces what the buffer holds by the log form of `record` without stream number and authentication code.
     pub fn write(&mut self, record: &AuditRecord) {
-        self.write_ref(&RecordRef::from(record));
+        self.write_ref(&RecordRef::from(record), None);
     }
 
-    /// As [`write`](Self::write), from a record that borrows.
-    pub(crate) fn write_ref(&mut self, record: &RecordRef<'_>) {
+    /// As [`write`](Self::write), from a record that borrows, as one of `stream` where this is given.
+    pub(crate) fn write_ref(&mut self, record: &RecordRef<'_>, stream: Option<StreamId>) {
+        let mut record = *record;
+        if let Some(stream) = stream {
+            record.envelope.position = Some(StreamPosition { stream, seq: 0 });
+        }
+        let record = &record;
         self.write_head(record);
         self.write_body(record);
         let out = &mut self.bytes;
