@@ -24,6 +24,7 @@ use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
 use self::fields::{Collector, Fields, take_field};
 use super::recorder::Recorder;
+use super::spare;
 use crate::record::{Label, RawText, TraceContext};
 
 pub use self::span_ext::{AuditError, AuditSpanExt};
@@ -131,7 +132,9 @@ impl AuditLayer {
     }
 
     fn end(&self, mut open: OpenCall) {
-        let Some(begun) = open.begun else { return };
+        let Some(begun) = open.begun else {
+            return spare::put_call(open.call);
+        };
         let end = open
             .last_exit
             .unwrap_or_else(|| self.recorder.clock().moment());
