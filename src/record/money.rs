@@ -63,18 +63,27 @@ impl Usd {
 
     /// Writes the exact amount into `buffer`, as [`Display`](fmt::Display) prints it, and returns it.
     pub(crate) fn encode(self, buffer: &mut [u8; USD_BYTES]) -> &str {
-        let mut rest = self.0.mantissa().unsigned_abs();
         let scale = usize::try_from(self.0.scale()).expect("a decimal has at most 28 places");
         let (mut at, mut places) = (buffer.len(), 0);
-        while rest > 0 || places <= scale {
+        let mut put = |digit: u8| {
             if places == scale && scale > 0 {
                 at -= 1;
                 buffer[at] = b'.';
             }
             at -= 1;
-            buffer[at] = b'0' + u8::try_from(rest % 10).expect("a remainder of ten is one digit");
-            rest /= 10;
+            buffer[at] = b'0' + digit;
             places += 1;
+            places <= scale
+        };
+        let mut large = self.0.mantissa().unsigned_abs();
+        while large > u128::from(u64::MAX) {
+            put((large % 10).to_le_bytes()[0]);
+            large /= 10;
+        }
+        // Division of such numbers is many times as fast, and amounts of calls fit.
+        let mut rest = u64::try_from(large).expect("it was divided until it fits");
+        while put((rest % 10).to_le_bytes()[0]) || rest >= 10 {
+            rest /= 10;
         }
         std::str::from_utf8(&buffer[at..]).expect("digits and a point are ASCII")
     }

@@ -17,9 +17,8 @@ pub(super) struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     pub(super) fn behind(bytes: &'a mut Vec<u8>) -> Self {
-        let mut attributes = Self { bytes, at: 0 };
-        attributes.go_on();
-        attributes
+        let at = bytes.len();
+        Self { bytes, at }
     }
 
     /// Writes the attribute of a row.
@@ -38,7 +37,7 @@ impl<'a> Attributes<'a> {
     pub(super) fn write_named(&mut self, name: &str, value: Value<'_>) {
         self.bytes.truncate(self.at);
         log::write_attribute(self.bytes, name, value);
-        self.go_on();
+        self.at = self.bytes.len();
     }
 
     /// Makes the buffer end where the attributes do.
@@ -73,16 +72,9 @@ impl<'a> Attributes<'a> {
     /// The next so many bytes.
     fn room(&mut self, length: usize) -> &mut [u8] {
         if self.bytes.len() - self.at < length {
-            self.bytes.resize(2 * self.bytes.len() + length, 0);
+            self.bytes.resize(self.at + length + STEP_BYTES, 0);
         }
         &mut self.bytes[self.at..self.at + length]
-    }
-
-    /// Goes on behind what the buffer holds.
-    fn go_on(&mut self) {
-        self.at = self.bytes.len();
-        let longer = self.bytes.capacity().max(self.at + SMALLEST_ROOM);
-        self.bytes.resize(longer, 0);
     }
 }
 
@@ -115,7 +107,8 @@ fn one_byte(length: usize) -> u8 {
 const SHORT_TEXT_BYTES: usize = 0x7f - 4;
 const LONGEST_HEAD_BYTES: usize = 3;
 const LONGEST_VARINT_BYTES: usize = 10;
-const SMALLEST_ROOM: usize = 1024;
+/// How much room is made at a time: for some ten attributes, and not so much that filling it takes long.
+const STEP_BYTES: usize = 512;
 
 const TAG_ATTRIBUTE: u8 = tag(log::ATTRIBUTES);
 const TAG_VALUE: u8 = tag(log::VALUE);
