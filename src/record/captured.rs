@@ -1,6 +1,7 @@
 //! A call as it was seen: the only place where raw text lives, wiped when it is dropped.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -60,6 +61,18 @@ impl RawText {
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned())
+    }
+}
+
+/// What is written goes behind the text, as [`extend`](RawText::extend) puts it there.
+impl io::Write for RawText {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
