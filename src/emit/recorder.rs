@@ -1,16 +1,16 @@
 //! The recorder: takes captured calls through the gate into the spool. What layer, guard and streams stand on.
 
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::bell::Bell;
 use super::health::Health;
+use super::spare;
 use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
 use crate::record::{
-    AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, StreamPosition, SystemEvent,
+    AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, RecordRef, SystemEvent,
 };
 use crate::refine::{CapturedChange, Gate};
 use crate::semconv::{LogForm, SpanIdentity};
@@ -116,12 +116,15 @@ impl Recorder {
     /// A call that begins now.
     pub(crate) fn new_call(&self, operation: Label) -> Box<CapturedCall> {
         let time = self.clock.now();
-        let mut call = Box::new(CapturedCall::new(
-            self.clock.record_id(time),
-            time,
-            operation,
-        ));
-        call.service = self.service.clone();
+        let id = self.clock.record_id(time);
+        let mut call = match spare::take_call() {
+            Some(mut call) => {
+                (call.record_id, call.time, call.operation) = (id, time, operation);
+                call
+            }
+            None => Box::new(CapturedCall::new(id, time, operation)),
+        };
+        call.service.clone_from(&self.service);
         call
     }
 
@@ -132,22 +135,31 @@ impl Recorder {
         view: SpanView,
     ) -> Result<StartToken, RecordFault> {
         let _open = self.open()?;
-        let record = self.gate.start(call);
-        let token = encoded(&record, |log| {
-            self.lane().start(view, record.envelope.record_id, log)
-        })?;
+        let mut log = spare::take_log();
+        log.write_start(&self.gate.start(call));
+        let started = self.lane().start(view, call.record_id, log.as_bytes());
+        spare::put_log(log);
+        let token = started?;
         self.bell.ring();
         Ok(token)
     }
 
-    /// Records how a call ended. Its raw text is wiped.
+    /// Records how a call ended. Its raw text is wiped before anything is written.
     pub(crate) fn end(
         &self,
         call: Box<CapturedCall>,
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.gate.refine(call), view, start)
+        let id = call.record_id;
+        let mut log = spare::take_log();
+        self.gate.refine(&call, |record| {
+            log.write_ref(record, Some(self.lane().stream()));
+        });
+        spare::put_call(call);
+        let written = self.finish(view, id, &log, start);
+        spare::put_log(log);
+        written
     }
 
     /// As [`end`](Self::end), but what cannot be written is counted, and told by a gap record.
@@ -173,16 +185,12 @@ impl Recorder {
         envelope: Envelope,
         change: CapturedChange,
     ) -> Result<FrameIndex, RecordFault> {
-        self.finish(
-            self.gate.refine_change(envelope, change),
-            SpanView::None,
-            None,
-        )
+        self.finish_record(&self.gate.refine_change(envelope, change))
     }
 
     /// Records an access, or something about the trail itself.
     pub(crate) fn other(&self, envelope: Envelope, body: Body) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.gate.refine_other(envelope, body), SpanView::None, None)
+        self.finish_record(&self.gate.refine_other(envelope, body))
     }
 
     /// Records something about the trail itself, with the totals of this stream.
@@ -191,8 +199,7 @@ impl Recorder {
         event: SystemEvent,
         detail: &serde_json::Value,
     ) -> Result<FrameIndex, RecordFault> {
-        let _open = self.open()?;
-        self.append(self.about_the_trail(event, detail), SpanView::None, None)
+        self.finish_record(&self.about_the_trail(event, detail))
     }
 
     /// The envelope of something that happens now.
@@ -252,7 +259,7 @@ impl Recorder {
         let mut closed = self.closed.write().unwrap_or_else(PoisonError::into_inner);
         let stop = self.about_the_trail(SystemEvent::Stop, &serde_json::json!({}));
         // A stop that cannot be written shows as a stream without one.
-        let _ = self.append(stop, SpanView::None, None);
+        let _ = self.append_record(&stop);
         *closed = Closed::Yes;
     }
 
@@ -266,31 +273,39 @@ impl Recorder {
         &self.spool
     }
 
-    fn finish(
-        &self,
-        record: AuditRecord,
-        view: SpanView,
-        start: Option<StartToken>,
-    ) -> Result<FrameIndex, RecordFault> {
+    fn finish_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
         let _open = self.open()?;
-        self.append(record, view, start)
+        self.append_record(record)
     }
 
     /// Writes a record of a stream that is known to be open.
-    fn append(
+    fn append_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
+        let mut log = spare::take_log();
+        log.write_ref(&RecordRef::from(record), Some(self.lane().stream()));
+        let written = self.append(SpanView::None, record.envelope.record_id, &log, None);
+        spare::put_log(log);
+        written
+    }
+
+    fn finish(
         &self,
-        mut record: AuditRecord,
         view: SpanView,
+        id: RecordId,
+        log: &LogForm,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        let lane = self.lane();
-        record.envelope.position = Some(StreamPosition {
-            stream: lane.stream(),
-            seq: 0,
-        });
-        let index = encoded(&record, |log| {
-            lane.finish(view, record.envelope.record_id, log, start)
-        })?;
+        let _open = self.open()?;
+        self.append(view, id, log, start)
+    }
+
+    fn append(
+        &self,
+        view: SpanView,
+        id: RecordId,
+        log: &LogForm,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
+        let index = self.lane().finish(view, id, log.as_bytes(), start)?;
         self.bell.ring();
         Ok(index)
     }
@@ -318,19 +333,6 @@ impl Recorder {
             Closed::Yes => Err(RecordFault::Closed),
         }
     }
-}
-
-/// Gives the record's log form to `take`, in a buffer that the thread uses again.
-fn encoded<T>(record: &AuditRecord, take: impl FnOnce(&[u8]) -> T) -> T {
-    thread_local!(static LOG: RefCell<LogForm> = RefCell::default());
-    // The buffer is taken out, for a thread that ends has none any more and may still end calls.
-    let mut log = LOG
-        .try_with(|kept| std::mem::take(&mut *kept.borrow_mut()))
-        .unwrap_or_default();
-    log.write(record);
-    let taken = take(log.as_bytes());
-    let _ = LOG.try_with(|kept| *kept.borrow_mut() = log);
-    taken
 }
 
 impl RecordFault {

@@ -12,8 +12,7 @@
 //! This file never changes its output. Another form is another version, with another `llm_audit.schema`.
 
 use super::attribute::{self, Role};
-use super::fields::Value;
-use super::{AuditRecord, Label, RecordError, parse};
+use super::{AuditRecord, Label, RecordError, Value, parse};
 
 /// The canonical bytes of the record.
 ///
@@ -93,18 +92,7 @@ pub(crate) fn write_int(out: &mut Vec<u8>, number: u64) {
     if quote {
         out.push(b'"');
     }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).expect("a remainder of ten is one digit");
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(super::decimal::encode(number, &mut [0; 20]).as_bytes());
     if quote {
         out.push(b'"');
     }

@@ -22,8 +22,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
-use self::fields::Collector;
+use self::fields::{Collector, Fields, take_field};
 use super::recorder::Recorder;
+use super::spare;
 use crate::record::{Label, RawText, TraceContext};
 
 pub use self::span_ext::{AuditError, AuditSpanExt};
@@ -131,7 +132,9 @@ impl AuditLayer {
     }
 
     fn end(&self, mut open: OpenCall) {
-        let Some(begun) = open.begun else { return };
+        let Some(begun) = open.begun else {
+            return spare::put_call(open.call);
+        };
         let end = open
             .last_exit
             .unwrap_or_else(|| self.recorder.clock().moment());
@@ -171,11 +174,10 @@ where
         } else {
             Recording::Off
         };
-        let mut collector = Collector::new(&callsite);
-        attributes.record(&mut collector);
-        let fields = collector.fields;
         let mut call = self.recorder.new_call(Label::clip(UNNAMED_OPERATION));
-        fields.apply(&mut call);
+        attributes.record(&mut Collector::new(&callsite, |meaning, value| {
+            take_field(&mut call, meaning, value);
+        }));
         let open = OpenCall {
             call,
             callsite,
@@ -193,9 +195,10 @@ where
         else {
             return;
         };
-        let mut collector = Collector::new(&callsite);
-        values.record(&mut collector);
-        let fields = collector.fields;
+        let mut fields = Fields::default();
+        values.record(&mut Collector::new(&callsite, |meaning, value| {
+            fields.push(meaning, value);
+        }));
         self.calls
             .with(id.into_u64(), |open| fields.apply(&mut open.call));
         if callsite.begins() == Begins::AtFirstRecord {

@@ -180,8 +180,8 @@ impl OpenStart {
             .origin
             .as_ref()
             .and_then(|origin| origin.service.as_ref());
-        let decoded = semconv::decode(frame.log_record, service).ok()?;
-        Some((decoded.record, frame.view))
+        let record = semconv::decode_start(frame.log_record, service).ok()?;
+        Some((record, frame.view))
     }
 }
 
