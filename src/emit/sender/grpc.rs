@@ -45,13 +45,14 @@ pub(super) struct Status {
     pub(super) http: Option<u16>,
 }
 
-/// Adds the headers of a call.
+/// Sets the headers of a call.
 pub(super) fn write_headers(headers: &mut HeaderMap, compression: Compression) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    if compression == Compression::Gzip {
-        headers.insert(GRPC_ENCODING, HeaderValue::from_static("gzip"));
-    }
+    match compression {
+        Compression::Gzip => headers.insert(GRPC_ENCODING, HeaderValue::from_static("gzip")),
+        Compression::None => headers.remove(GRPC_ENCODING),
+    };
 }
 
 /// A message as the body of a call.

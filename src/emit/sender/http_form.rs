@@ -40,12 +40,13 @@ pub(super) enum RetryAfter {
     In(Duration),
 }
 
-/// Adds the headers of a request.
+/// Sets the headers of a request.
 pub(super) fn write_headers(headers: &mut HeaderMap, compression: Compression) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
-    if compression == Compression::Gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
+    match compression {
+        Compression::Gzip => headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip")),
+        Compression::None => headers.remove(CONTENT_ENCODING),
+    };
 }
 
 /// What came back.

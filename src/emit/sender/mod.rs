@@ -28,6 +28,9 @@ mod feed;
 mod grpc;
 mod headers;
 mod http_form;
+#[cfg(any(feature = "cli", test))]
+#[allow(dead_code, reason = "`llm-audit doctor` reads all of it")]
+pub(crate) mod probe;
 mod rpc_status;
 mod target;
 #[cfg(feature = "tls")]

@@ -74,14 +74,10 @@ impl Target {
             headers.append(name, value.clone());
         }
         headers.insert(USER_AGENT, HeaderValue::from_static(OURS));
-        match config.protocol {
-            Protocol::Grpc => grpc::write_headers(&mut headers, config.compression),
-            Protocol::HttpProtobuf => http_form::write_headers(&mut headers, config.compression),
-        }
         let authority = endpoint.uri.authority().map_or("", |whole| whole.as_str());
         let root = PathAndQuery::from_static("/");
         let path = endpoint.uri.path_and_query().cloned().unwrap_or(root);
-        Ok(Self {
+        let mut target = Self {
             host: HeaderValue::from_str(authority).expect("an authority is visible ASCII"),
             path: path.into(),
             endpoint,
@@ -90,7 +86,18 @@ impl Target {
             timeout: config.timeout,
             compression: config.compression,
             headers,
-        })
+        };
+        target.set_compression(config.compression);
+        Ok(target)
+    }
+
+    pub(super) fn set_compression(&mut self, compression: Compression) {
+        self.compression = compression;
+        let headers = &mut self.headers;
+        match self.protocol {
+            Protocol::Grpc => grpc::write_headers(headers, compression),
+            Protocol::HttpProtobuf => http_form::write_headers(headers, compression),
+        }
     }
 
     /// A message as it is sent, whenever it is.
