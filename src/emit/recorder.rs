@@ -1,5 +1,6 @@
 //! The recorder: takes captured calls through the gate into the spool. What layer, guard and streams stand on.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -8,9 +9,11 @@ use super::health::Health;
 use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
-use crate::record::{AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, SystemEvent};
+use crate::record::{
+    AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, StreamPosition, SystemEvent,
+};
 use crate::refine::{CapturedChange, Gate};
-use crate::semconv::SpanIdentity;
+use crate::semconv::{LogForm, SpanIdentity};
 
 /// The way from a captured call to the disk.
 #[derive(Debug)]
@@ -129,7 +132,10 @@ impl Recorder {
         view: SpanView,
     ) -> Result<StartToken, RecordFault> {
         let _open = self.open()?;
-        let token = self.lane().start(&self.gate.start(call), view)?;
+        let record = self.gate.start(call);
+        let token = encoded(&record, |log| {
+            self.lane().start(view, record.envelope.record_id, log)
+        })?;
         self.bell.ring();
         Ok(token)
     }
@@ -202,13 +208,13 @@ impl Recorder {
         let now = self.clock.now();
         let new_id = || -> RecordId { self.clock.record_id(now) };
         for lane in self.spool.lanes() {
-            lane.tell_losses(self.gate.keys(), now, new_id);
+            lane.tell_losses(now, new_id);
         }
     }
 
     /// Takes over lanes of processes that are gone.
     pub(crate) fn adopt(&self) -> usize {
-        self.spool.adopt(self.gate.keys(), &self.clock)
+        self.spool.adopt(&self.clock)
     }
 
     /// Blocks until a frame is on disk. The flusher is asked to hurry.
@@ -273,11 +279,18 @@ impl Recorder {
     /// Writes a record of a stream that is known to be open.
     fn append(
         &self,
-        record: AuditRecord,
+        mut record: AuditRecord,
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        let index = self.lane().finish(record, view, self.gate.keys(), start)?;
+        let lane = self.lane();
+        record.envelope.position = Some(StreamPosition {
+            stream: lane.stream(),
+            seq: 0,
+        });
+        let index = encoded(&record, |log| {
+            lane.finish(view, record.envelope.record_id, log, start)
+        })?;
         self.bell.ring();
         Ok(index)
     }
@@ -305,6 +318,19 @@ impl Recorder {
             Closed::Yes => Err(RecordFault::Closed),
         }
     }
+}
+
+/// Gives the record's log form to `take`, in a buffer that the thread uses again.
+fn encoded<T>(record: &AuditRecord, take: impl FnOnce(&[u8]) -> T) -> T {
+    thread_local!(static LOG: RefCell<LogForm> = RefCell::default());
+    // The buffer is taken out, for a thread that ends has none any more and may still end calls.
+    let mut log = LOG
+        .try_with(|kept| std::mem::take(&mut *kept.borrow_mut()))
+        .unwrap_or_default();
+    log.write(record);
+    let taken = take(log.as_bytes());
+    let _ = LOG.try_with(|kept| *kept.borrow_mut() = log);
+    taken
 }
 
 impl RecordFault {

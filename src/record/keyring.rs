@@ -249,6 +249,20 @@ impl Keyring {
         }
     }
 
+    /// Name of the active key of authentication codes.
+    #[must_use]
+    pub fn mac_key(&self) -> &KeyId {
+        self.keys[self.mac].id()
+    }
+
+    /// The value of the authentication code over a record's canonical bytes, made with [`mac_key`](Self::mac_key).
+    #[must_use]
+    pub fn code(&self, canonical: &[u8]) -> [u8; 32] {
+        let mut keyed = self.record_key.clone();
+        keyed.update(canonical);
+        keyed.finalize().into_bytes().into()
+    }
+
     /// Whether `mac` is what a key of this ring, retired or not, makes of `canonical`.
     #[must_use]
     pub fn verifies(&self, mac: &Mac, canonical: &[u8]) -> bool {

@@ -63,16 +63,7 @@ impl LogForm {
 
     /// Adds the record's number in its stream and its authentication code, which makes it complete.
     pub fn seal(&mut self, seq: u64, mac: &Mac) {
-        write_attribute(
-            &mut self.bytes,
-            attribute::STREAM_SEQ.name,
-            Value::Int(seq.min(i64::MAX.cast_unsigned())),
-        );
-        write_attribute(
-            &mut self.bytes,
-            attribute::MAC.name,
-            Value::Text(&mac.to_string()),
-        );
+        super::write_seal(&mut self.bytes, seq, mac.key().as_str(), mac.value());
     }
 
     /// The bytes of the `LogRecord` message.
@@ -82,7 +73,19 @@ impl LogForm {
     }
 }
 
-fn write_attribute(out: &mut Vec<u8>, name: &str, value: Value<'_>) {
+/// Appends an attribute up to its value's text of so many bytes, which the caller writes next.
+pub(super) fn write_text_head(out: &mut Vec<u8>, name: &str, text_length: usize) {
+    let value_len = bytes_field_len(text_length);
+    out.bytes_head(
+        ATTRIBUTES,
+        bytes_field_len(name.len()) + bytes_field_len(value_len),
+    );
+    out.bytes_field(KEY, name.as_bytes());
+    out.bytes_head(VALUE, value_len);
+    out.bytes_head(STRING_VALUE, text_length);
+}
+
+pub(super) fn write_attribute(out: &mut Vec<u8>, name: &str, value: Value<'_>) {
     let value_len = any_value_len(value);
     out.bytes_head(
         ATTRIBUTES,

@@ -8,12 +8,14 @@ pub mod dialect;
 mod log;
 mod read;
 mod request;
+mod seal;
 mod span;
 pub(crate) mod wire;
 
 pub use self::log::{LogForm, write_line};
 pub use self::read::{DecodedRecord, decode};
 pub use self::request::{Signal, scope_and_resource, write_request};
+pub use self::seal::{write_canonical, write_seal};
 pub use self::span::{SpanIdentity, write_span};
 
 /// Name of the instrumentation scope of everything that is sent.
