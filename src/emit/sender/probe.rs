@@ -281,7 +281,7 @@ impl fmt::Display for Step {
 
 /// Sends a request without records.
 async fn ask(target: Target) -> Reply {
-    let payload = target.payload(Bytes::new());
+    let payload = target.payload([Bytes::new(), Bytes::new()]);
     Connection::new(target).export(payload).await
 }
 
