@@ -219,7 +219,7 @@ impl Sender {
             });
         };
         thread::Builder::new()
-            .name("llm-audit-sender".to_owned())
+            .name(THREAD.to_owned())
             .spawn(thread)
             .and_then(|_| {
                 ready
@@ -244,7 +244,11 @@ fn work(
     started: &SyncSender<io::Result<()>>,
 ) {
     // A current-thread runtime runs every task on this thread, where nobody listens to spans and events.
-    let runtime = match Builder::new_current_thread().enable_all().build() {
+    let built = Builder::new_current_thread()
+        .thread_name(THREAD)
+        .enable_all()
+        .build();
+    let runtime = match built {
         Ok(runtime) => runtime,
         Err(error) => {
             started.send(Err(error)).ok();
@@ -410,6 +414,8 @@ mod tls {
     }
 }
 
+/// The name of the sender's thread, and of one that looks names up for it.
+const THREAD: &str = "llm-audit-sender";
 /// What the thread may take beyond the deadline before it is no longer waited for.
 const GRACE: Duration = Duration::from_millis(250);
 
