@@ -13,6 +13,7 @@ mod installed;
 pub(crate) mod json_lines;
 pub mod keyring_file;
 mod layer;
+pub mod otlp;
 mod pulse;
 mod recorder;
 pub(crate) mod sender;
