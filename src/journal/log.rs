@@ -26,10 +26,10 @@ use super::{
 /// Dropping it neither syncs nor deletes: what was appended is in the page cache, and the next open recovers it.
 pub struct Journal {
     pub(super) shared: Arc<Shared>,
-    flusher: Mutex<Flusher>,
+    pub(super) flusher: Mutex<Flusher>,
     cursors: Mutex<()>,
     corrupt_cursors: AtomicU64,
-    _lock: Lock,
+    pub(super) lock: Mutex<Lock>,
 }
 
 /// How much of its room a journal has taken.
@@ -63,13 +63,13 @@ pub(super) struct Shared {
 
 /// What syncs and releases take turns at.
 #[derive(Debug, Default)]
-struct Flusher {
+pub(super) struct Flusher {
     /// After a failed sync: the index from which frames may not be on disk, whatever another fsync says.
-    suspect: Option<u64>,
+    pub(super) suspect: Option<u64>,
     /// Files to delete, oldest first.
     doomed: Vec<Arc<Segment>>,
     /// Syncs to pass before a spare is tried again that could not be made.
-    spare_pause: u32,
+    pub(super) spare_pause: u32,
 }
 
 impl Journal {
@@ -111,7 +111,7 @@ impl Journal {
             flusher: Mutex::default(),
             cursors: Mutex::default(),
             corrupt_cursors: AtomicU64::new(0),
-            _lock: lock_held,
+            lock: Mutex::new(lock_held),
         };
         // Without room for it the journal still opens: what is in it can be read and released.
         prepare_spares(&journal.shared, &mut lock(&journal.flusher));
@@ -308,7 +308,7 @@ impl Journal {
         })
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.shared.writer().site.directory.path.clone()
     }
 }
@@ -494,7 +494,7 @@ fn check(options: JournalOptions, meta: &[u8]) -> Result<(), JournalError> {
 }
 
 /// A panic cannot leave what these locks guard half changed in a way that matters: no step of a change panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

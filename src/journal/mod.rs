@@ -108,6 +108,7 @@ mod peek;
 mod reader;
 mod recovery;
 mod rehome;
+mod restore;
 mod room;
 mod scan;
 mod segment;
