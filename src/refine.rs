@@ -75,6 +75,12 @@ impl Gate {
         &self.keys
     }
 
+    /// The keys, for whoever outlives the gate.
+    #[must_use]
+    pub fn shared_keys(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keys)
+    }
+
     /// What the record of a call is if its end is never seen. The user stands in it as a keyed hash only, which is the
     /// narrowest form that any rule could choose.
     #[must_use]

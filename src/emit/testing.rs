@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::bell::Bell;
+use super::failure::Modes;
 use super::recorder::{Recorder, Spans};
 use super::spool::{Consumer, FINAL, Frame, Origin, SpanView, Spool};
 use crate::clock::Clock;
@@ -132,7 +133,7 @@ fn recorder(directory: &TempDir, options: JournalOptions, keys: &Arc<Keyring>) -
         clock,
         bell,
         Some(service),
-        Spans::Auto,
+        (Spans::Auto, Modes::default()),
     ))
 }
 

@@ -1,5 +1,6 @@
 //! A lane: the part of the spool that one emitter stream writes, a journal of its own.
 
+mod place;
 mod release;
 
 use std::collections::BTreeMap;
@@ -353,21 +354,36 @@ impl Lane {
         keys: &Keyring,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, AppendError> {
+        let appended = self.try_finish(&mut record, view, keys, start.as_ref());
+        if let (Some(start), Err(_)) = (start, &appended) {
+            self.abandon(start);
+        }
+        appended
+    }
+
+    /// As [`finish`](Self::finish), but where it fails the start stands as it did, so that it can be tried again.
+    pub(crate) fn try_finish(
+        &self,
+        record: &mut AuditRecord,
+        view: SpanView,
+        keys: &Keyring,
+        start: Option<&StartToken>,
+    ) -> Result<FrameIndex, AppendError> {
         let room = if start.is_some() {
             Room::Use(END_ROOM)
         } else {
             Room::Free
         };
-        let start = start.map(|StartToken(index)| index);
-        let appended = self.append(&mut record, view, keys, room, start);
-        if let (Some(index), Err(_)) = (start, &appended) {
-            let mut state = self.state();
-            state.starts.remove(&index);
-            if self.journal.unreserve(END_ROOM).is_err() {
-                state.without_room = state.without_room.saturating_sub(1);
-            }
+        self.append(record, view, keys, room, start.map(|start| start.0))
+    }
+
+    /// The end of this start will not come: what was kept for it is given back.
+    pub(crate) fn abandon(&self, start: StartToken) {
+        let mut state = self.state();
+        state.starts.remove(&start.0);
+        if self.journal.unreserve(END_ROOM).is_err() {
+            state.without_room = state.without_room.saturating_sub(1);
         }
-        appended
     }
 
     /// Counts a record that could not be written; it will be told by a gap record.
@@ -409,6 +425,19 @@ impl Lane {
         }
         self.state().gap_room = reserved || self.journal.reserve(GAP_ROOM).is_ok();
         self.note_losses();
+    }
+
+    /// Takes the losses that no gap record tells yet, for somebody else to tell.
+    pub(super) fn take_losses(&self) -> BTreeMap<&'static str, u64> {
+        std::mem::take(&mut self.state().losses)
+    }
+
+    /// Takes over losses that are to be told here.
+    pub(super) fn owe_losses(&self, losses: BTreeMap<&'static str, u64>) {
+        let mut state = self.state();
+        for (reason, count) in losses {
+            *state.losses.entry(reason).or_default() += count;
+        }
     }
 
     /// Notes what no gap record tells yet, so that the next process does when this one ends before there is room.

@@ -76,5 +76,8 @@ fn begin(recorder: &Recorder) -> StartToken {
 fn call(recorder: &Recorder) {
     let call = recorder.new_call(Label::clip("chat"));
     let start = recorder.begin(&call, SpanView::None).unwrap();
-    recorder.end(call, SpanView::None, Some(start)).unwrap();
+    let count = crate::emit::OnFailure::DropAndCount;
+    recorder
+        .end(call, SpanView::None, Some(start), count)
+        .unwrap();
 }
