@@ -9,6 +9,7 @@
 //! Both send over gRPC to a receiver in a process of its own that counts and does not decode.
 //! `BURST=100000` makes the burst smaller than the million that it is by default.
 
+mod call;
 mod peers;
 mod sink;
 
@@ -97,7 +98,7 @@ fn cost_of_calls() -> Cost {
         }
         next += pause;
         let (spent, started) = (thread_cpu_nanos(), Instant::now());
-        peers::call(number);
+        call::call(number);
         walls.push(started.elapsed().as_nanos() as f64);
         cpu += thread_cpu_nanos() - spent;
     }
@@ -170,7 +171,7 @@ fn report(what: &str, arrived: u64, burst: u64, produced: Duration, delivered: D
 /// Makes calls as fast as possible.
 fn make_calls(calls: u64) {
     for number in 0..calls {
-        peers::call(number);
+        call::call(number);
     }
 }
 

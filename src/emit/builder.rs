@@ -299,6 +299,7 @@ impl AuditorBuilder {
             self.spool,
             consumers,
             &origin,
+            Arc::clone(&keys),
             &clock,
         )?);
         let (bell, pulse) = (Arc::new(Bell::default()), Arc::new(Pulse::default()));

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::spool::Spool;
 use crate::clock::Clock;
-use crate::record::keyring::Keyring;
 
 /// Tells late losses.
 #[derive(Debug)]
@@ -22,7 +21,6 @@ pub(crate) struct Late {
 #[derive(Debug)]
 struct Shared {
     spool: Weak<Spool>,
-    keys: Arc<Keyring>,
     clock: Arc<Clock>,
     state: Mutex<State>,
     changed: Condvar,
@@ -38,10 +36,9 @@ struct State {
 }
 
 impl Late {
-    pub(crate) fn new(spool: &Arc<Spool>, keys: Arc<Keyring>, clock: &Arc<Clock>) -> Self {
+    pub(crate) fn new(spool: &Arc<Spool>, clock: &Arc<Clock>) -> Self {
         let shared = Shared {
             spool: Arc::downgrade(spool),
-            keys,
             clock: Arc::clone(clock),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -122,7 +119,7 @@ impl Shared {
     fn tell(&self) {
         self.state().owed = false;
         if let Some(spool) = self.spool.upgrade() {
-            spool.tell_late(&self.keys, &self.clock);
+            spool.tell_late(&self.clock);
         }
     }
 

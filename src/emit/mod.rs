@@ -20,7 +20,8 @@ mod pulse;
 mod recorder;
 mod room;
 pub(crate) mod sender;
-pub(crate) mod spool;
+pub(crate) mod spare;
+mod spool;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;

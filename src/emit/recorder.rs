@@ -10,12 +10,15 @@ use super::failure::{Durability, Modes, OnFailure};
 use super::health::Health;
 use super::late::Late;
 use super::room::{Hope, WaitingRoom};
+use super::spare;
 use super::spool::{Kept, Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
-use crate::record::{AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, SystemEvent};
+use crate::record::{
+    AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, RecordRef, SystemEvent,
+};
 use crate::refine::{CapturedChange, Gate};
-use crate::semconv::SpanIdentity;
+use crate::semconv::{LogForm, SpanIdentity};
 
 /// The way from a captured call to the disk.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl Recorder {
         (spans, modes): (Spans, Modes),
     ) -> Self {
         let (closed, enabled) = (RwLock::new(Closed::No), AtomicBool::new(true));
-        let late = Late::new(&spool, gate.shared_keys(), &clock);
+        let late = Late::new(&spool, &clock);
         Self {
             gate,
             spool,
@@ -178,12 +181,15 @@ impl Recorder {
     /// A call that begins now.
     pub(crate) fn new_call(&self, operation: Label) -> Box<CapturedCall> {
         let time = self.clock.now();
-        let mut call = Box::new(CapturedCall::new(
-            self.clock.record_id(time),
-            time,
-            operation,
-        ));
-        call.service = self.service.clone();
+        let id = self.clock.record_id(time);
+        let mut call = match spare::take_call() {
+            Some(mut call) => {
+                (call.record_id, call.time, call.operation) = (id, time, operation);
+                call
+            }
+            None => Box::new(CapturedCall::new(id, time, operation)),
+        };
+        call.service.clone_from(&self.service);
         call
     }
 
@@ -194,12 +200,16 @@ impl Recorder {
         view: SpanView,
     ) -> Result<StartToken, RecordFault> {
         let _open = self.open()?;
-        let token = self.lane().start(&self.gate.start(call), view)?;
+        let mut log = spare::take_log();
+        log.write_start(&self.gate.start(call));
+        let started = self.lane().start(view, call.record_id, log.as_bytes());
+        spare::put_log(log);
+        let token = started?;
         self.ring();
         Ok(token)
     }
 
-    /// Records how a call ended. Its raw text is wiped, also where it has to wait for room.
+    /// Records how a call ended. Its raw text is wiped before anything is written or waited for.
     pub(crate) fn end(
         &self,
         call: Box<CapturedCall>,
@@ -207,11 +217,17 @@ impl Recorder {
         start: Option<StartToken>,
         on_failure: OnFailure,
     ) -> Result<FrameIndex, RecordFault> {
-        let mut record = self.gate.refine(call);
+        let id = call.record_id;
+        let mut log = spare::take_log();
+        self.gate.refine(&call, |record| {
+            log.write_ref(record, Some(self.lane().stream()));
+        });
+        spare::put_call(call);
         let written = self.try_as(on_failure, || {
             let _open = self.open()?;
-            self.append(&mut record, view, start.as_ref())
+            self.append(view, id, &log, start.as_ref())
         });
+        spare::put_log(log);
         if let (Some(start), Err(_)) = (start, &written) {
             self.lane().abandon(start);
         }
@@ -244,12 +260,12 @@ impl Recorder {
         envelope: Envelope,
         change: CapturedChange,
     ) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.gate.refine_change(envelope, change))
+        self.finish_record(&self.gate.refine_change(envelope, change))
     }
 
     /// Records an access, or something about the trail itself.
     pub(crate) fn other(&self, envelope: Envelope, body: Body) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.gate.refine_other(envelope, body))
+        self.finish_record(&self.gate.refine_other(envelope, body))
     }
 
     /// Records something about the trail itself, with the totals of this stream.
@@ -258,7 +274,7 @@ impl Recorder {
         event: SystemEvent,
         detail: &serde_json::Value,
     ) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.about_the_trail(event, detail))
+        self.finish_record(&self.about_the_trail(event, detail))
     }
 
     /// The envelope of something that happens now.
@@ -274,13 +290,13 @@ impl Recorder {
         let now = self.clock.now();
         let new_id = || -> RecordId { self.clock.record_id(now) };
         for lane in self.spool.lanes() {
-            lane.tell_losses(self.gate.keys(), now, new_id);
+            lane.tell_losses(now, new_id);
         }
     }
 
     /// Takes over lanes of processes that are gone.
     pub(crate) fn adopt(&self) -> usize {
-        self.spool.adopt(self.gate.keys(), &self.clock)
+        self.spool.adopt(&self.clock)
     }
 
     /// Blocks until a frame is on disk. The flusher is asked to hurry.
@@ -320,7 +336,7 @@ impl Recorder {
         let mut closed = self.closed.write().unwrap_or_else(PoisonError::into_inner);
         let stop = self.about_the_trail(SystemEvent::Stop, &serde_json::json!({}));
         // A stop that cannot be written shows as a stream without one.
-        let _ = self.append(&mut { stop }, SpanView::None, None);
+        let _ = self.append_record(&stop);
         *closed = Closed::Yes;
         drop(closed);
         self.room.call();
@@ -369,21 +385,28 @@ impl Recorder {
         &self.spool
     }
 
-    /// Writes a record that is no call's.
-    fn finish(&self, mut record: AuditRecord) -> Result<FrameIndex, RecordFault> {
+    fn finish_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
         let _open = self.open()?;
-        self.append(&mut record, SpanView::None, None)
+        self.append_record(record)
     }
 
     /// Writes a record of a stream that is known to be open.
+    fn append_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
+        let mut log = spare::take_log();
+        log.write_ref(&RecordRef::from(record), Some(self.lane().stream()));
+        let written = self.append(SpanView::None, record.envelope.record_id, &log, None);
+        spare::put_log(log);
+        written
+    }
+
     fn append(
         &self,
-        record: &mut AuditRecord,
         view: SpanView,
+        id: RecordId,
+        log: &LogForm,
         start: Option<&StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        let keys = self.gate.keys();
-        let index = self.lane().try_finish(record, view, keys, start)?;
+        let index = self.lane().try_finish(view, id, log.as_bytes(), start)?;
         self.ring();
         Ok(index)
     }

@@ -122,6 +122,7 @@ fn recorder(directory: &TempDir, options: JournalOptions, keys: &Arc<Keyring>) -
         options,
         consumers,
         &origin,
+        Arc::clone(keys),
         &clock,
     )
     .unwrap();
@@ -141,6 +142,7 @@ pub(crate) fn written(spool: &Spool, keys: &Keyring) -> Vec<Written> {
     let mut all = Vec::new();
     for lane in spool.lanes() {
         let mut reader = lane.journal().reader(FrameIndex(0));
+        let (mut codes, mut seal) = (lane.codes(FrameIndex(0)), Vec::new());
         while let Some(entry) = reader.next(lane.written()).unwrap() {
             let Entry::Frame(found) = entry else {
                 panic!("{entry:?}")
@@ -150,7 +152,9 @@ pub(crate) fn written(spool: &Spool, keys: &Keyring) -> Vec<Written> {
             }
             let origin = Origin::from_meta(found.meta).unwrap();
             let frame = Frame::read(found.payload).unwrap();
-            let decoded = semconv::decode(frame.log_record, origin.service.as_ref()).unwrap();
+            assert!(codes.write(&found, lane.written(), &mut seal));
+            let log_record = [frame.log_record, &seal].concat();
+            let decoded = semconv::decode(&log_record, origin.service.as_ref()).unwrap();
             assert!(keys.verifies(&decoded.mac.unwrap(), &canonical::bytes(&decoded.record)));
             assert_eq!(
                 decoded

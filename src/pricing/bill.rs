@@ -34,6 +34,17 @@ impl PriceTable {
         }
     }
 
+    /// The sum of [`price`](Self::price), without its lines.
+    pub(crate) fn total(
+        &self,
+        provider: &str,
+        model: &str,
+        usage: &Usage,
+        context: &PriceContext<'_>,
+    ) -> Result<Usd, NoPrice> {
+        self.add_up(provider, model, usage, context, |_| ())
+    }
+
     fn bill(
         &self,
         provider: &str,
@@ -41,6 +52,20 @@ impl PriceTable {
         usage: &Usage,
         context: &PriceContext<'_>,
     ) -> Result<(Usd, Vec<PriceLine>), NoPrice> {
+        let mut lines = Vec::new();
+        let exact = self.add_up(provider, model, usage, context, |line| lines.push(line))?;
+        Ok((exact, lines))
+    }
+
+    /// The sum, whose lines are shown one by one.
+    fn add_up(
+        &self,
+        provider: &str,
+        model: &str,
+        usage: &Usage,
+        context: &PriceContext<'_>,
+        mut show: impl FnMut(PriceLine),
+    ) -> Result<Usd, NoPrice> {
         let prices = self.find(provider, model, context)?;
         let input = usage.input_tokens.ok_or(NoPrice::NoUsage)?;
         let output = match (usage.output_tokens, context.operation) {
@@ -51,16 +76,15 @@ impl PriceTable {
         let tariff = prices.tariff(context, input)?;
         let input = input_items(usage, input)?;
         let output = output_items(usage, output, &tariff)?;
-        let mut lines = Vec::with_capacity(input.len() + output.len());
         let mut exact = Usd::ZERO;
         for (item, tokens) in input.into_iter().chain(output) {
             if tokens > 0 {
                 let line = PriceLine::new(item, tokens, tariff.price(item)?)?;
                 exact = exact.plus(line.amount).ok_or(NoPrice::OutOfRange)?;
-                lines.push(line);
+                show(line);
             }
         }
-        Ok((exact, lines))
+        Ok(exact)
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Attribute {
     pub role: Role,
     /// What it means.
     pub meaning: &'static str,
+    /// The name as the first field of an OTLP `KeyValue`: key, length, name. Made once, so that writing it is a copy.
+    pub(crate) otlp_key: &'static [u8],
 }
 
 /// What a value is.
@@ -57,9 +59,30 @@ macro_rules! attributes {
         $(
             #[doc = concat!("`", $name, "`: ", $meaning, ".")]
             pub const $constant: Attribute =
-                Attribute { name: $name, kind: Kind::$kind, role: Role::$role, meaning: $meaning };
+                Attribute {
+                    name: $name,
+                    kind: Kind::$kind,
+                    role: Role::$role,
+                    meaning: $meaning,
+                    otlp_key: &otlp_key::<{ $name.len() + 2 }>($name),
+                };
         )+
     };
+}
+
+/// Field 1, length-delimited; every name is shorter than 128 bytes, so that its length is one byte.
+const fn otlp_key<const N: usize>(name: &str) -> [u8; N] {
+    let name = name.as_bytes();
+    assert!(name.len() < 128 && name.len() + 2 == N);
+    let mut key = [0; N];
+    key[0] = 1 << 3 | 2;
+    key[1] = name.len() as u8;
+    let mut at = 0;
+    while at < name.len() {
+        key[at + 2] = name[at];
+        at += 1;
+    }
+    key
 }
 
 attributes! {

@@ -1,11 +1,13 @@
 //! A call as it was seen: the only place where raw text lives, wiped when it is dropped.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Actor, Label, RecordId, Timestamp, TraceContext, Usage};
+use super::keyring::ContentHasher;
+use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, jcs};
 
 /// Raw text: a prompt, an answer, an error. Wiped from memory on drop; cannot be printed, cloned or serialised.
 pub struct RawText(Zeroizing<Vec<u8>>);
@@ -21,6 +23,37 @@ impl RawText {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Wipes the text and keeps its room, so that another can be written there.
+    pub(crate) fn wipe(&mut self) {
+        self.0.fill(0);
+        // What is written and never read again must not be optimised away.
+        zeroize::optimization_barrier(self.0.as_slice());
+        self.0.clear();
+    }
+
+    /// Appends bytes. Where they do not fit, the text moves, and the place that it leaves is wiped.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger =
+                Vec::with_capacity(needed.max(2 * self.0.capacity()).max(SMALLEST_ROOM));
+            larger.extend_from_slice(&self.0);
+            self.wipe();
+            self.0 = Zeroizing::new(larger);
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// The bytes, to be changed in place.
+    pub(super) fn as_mut_bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    /// How long a text fits without moving.
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
     }
 
     /// The text, with what is not UTF-8 replaced.
@@ -52,13 +85,16 @@ pub enum Content {
 }
 
 impl Content {
-    /// The canonical form of anything that serialises to JSON; `None` where it does not (a number that is not finite,
-    /// a map with keys that are no text).
+    /// The canonical form of anything that serialises to JSON; `None` where it does not (a map with keys that are no text, a
+    /// key that stands twice). A number that is not finite is `null`.
     #[must_use]
     pub fn canonical(value: &(impl Serialize + ?Sized)) -> Option<Self> {
-        serde_json_canonicalizer::to_vec(&value)
-            .ok()
-            .map(|bytes| Self::Json(RawText::new(bytes)))
+        Self::canonical_in(RawText::new(Vec::new()), value)
+    }
+
+    /// As [`canonical`](Self::canonical), in the room of a text that is empty.
+    pub(crate) fn canonical_in(room: RawText, value: &(impl Serialize + ?Sized)) -> Option<Self> {
+        jcs::write(value, room).map(Self::Json)
     }
 
     /// The content of a text: its canonical form where it is JSON, else its bytes.
@@ -177,6 +213,16 @@ pub struct CapturedCall {
     pub ending: Ending,
     /// From the start to the last exit, in nanoseconds.
     pub duration_ns: Option<u64>,
+    /// What the gate has worked out at the start.
+    pub(crate) identified: OnceLock<Identified>,
+}
+
+/// What the gate works out once a call: with which key its tenant's content is hashed, and the hash of its user. It holds
+/// as long as tenant and user are what they were.
+pub(crate) struct Identified {
+    pub(crate) tenant: Option<Label>,
+    pub(crate) hasher: Arc<ContentHasher>,
+    pub(crate) user: Option<(Label, KeyedHash)>,
 }
 
 impl fmt::Debug for CapturedCall {
@@ -217,7 +263,28 @@ impl CapturedCall {
             tools: None,
             ending: Ending::Unseen,
             duration_ns: None,
+            identified: OnceLock::new(),
         }
+    }
+
+    /// Wipes or drops all that it holds, so that another call can be captured in its place; the room of its contents goes
+    /// to `keep`, wiped.
+    pub(crate) fn wipe(&mut self, mut keep: impl FnMut(RawText)) {
+        let contents = [
+            self.system_prompt.take(),
+            self.input.take(),
+            self.tools.take(),
+            self.response.output.take(),
+        ];
+        for content in contents.into_iter().flatten() {
+            let (Content::Json(mut text) | Content::Bytes(mut text)) = content;
+            text.wipe();
+            keep(text);
+        }
+        let mut finish_reasons = std::mem::take(&mut self.response.finish_reasons);
+        finish_reasons.clear();
+        *self = Self::new(self.record_id, self.time, Label::clip(""));
+        self.response.finish_reasons = finish_reasons;
     }
 
     /// Takes what an answer says: what is there replaces what was known, what is absent leaves it.
@@ -240,3 +307,6 @@ impl CapturedCall {
         };
     }
 }
+
+/// Room that a text has at least when it grows.
+const SMALLEST_ROOM: usize = 256;

@@ -61,6 +61,24 @@ impl Usd {
         self.0.to_f64().unwrap_or(f64::MAX)
     }
 
+    /// Writes the exact amount into `buffer`, as [`Display`](fmt::Display) prints it, and returns it.
+    pub(crate) fn encode(self, buffer: &mut [u8; USD_BYTES]) -> &str {
+        let mut rest = self.0.mantissa().unsigned_abs();
+        let scale = usize::try_from(self.0.scale()).expect("a decimal has at most 28 places");
+        let (mut at, mut places) = (buffer.len(), 0);
+        while rest > 0 || places <= scale {
+            if places == scale && scale > 0 {
+                at -= 1;
+                buffer[at] = b'.';
+            }
+            at -= 1;
+            buffer[at] = b'0' + u8::try_from(rest % 10).expect("a remainder of ten is one digit");
+            rest /= 10;
+            places += 1;
+        }
+        std::str::from_utf8(&buffer[at..]).expect("digits and a point are ASCII")
+    }
+
     /// The exact decimal.
     #[must_use]
     pub fn decimal(self) -> Decimal {
@@ -98,9 +116,24 @@ impl Sum for Usd {
     }
 }
 
+/// 29 digits at most, a point, and a zero before it.
+pub(crate) const USD_BYTES: usize = 31;
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_what_is_printed(high: u32, middle: u32, low: u32, scale in 0..=28_u32, zeros in 0..3_u32) {
+            let decimal = Decimal::from_parts(low, middle * (zeros % 2), high * (zeros / 2), false, scale);
+            let amount = Usd::new(decimal);
+            let mut buffer = [0; USD_BYTES];
+            prop_assert_eq!(amount.encode(&mut buffer), amount.to_string());
+        }
+    }
 
     #[test]
     fn products_and_sums_are_exact_or_refused() {

@@ -21,7 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
-use self::fields::Collector;
+use self::fields::{Collector, Fields, take_field};
 use super::canary::Sight;
 use super::recorder::Recorder;
 use crate::record::{Label, RawText, TraceContext};
@@ -214,11 +214,10 @@ where
         } else {
             Recording::Off
         };
-        let mut collector = Collector::new(&callsite);
-        attributes.record(&mut collector);
-        let fields = collector.fields;
         let mut call = self.recorder.new_call(Label::clip(UNNAMED_OPERATION));
-        fields.apply(&mut call);
+        attributes.record(&mut Collector::new(&callsite, |meaning, value| {
+            take_field(&mut call, meaning, value);
+        }));
         let open = OpenCall {
             call,
             callsite,
@@ -236,9 +235,10 @@ where
         else {
             return;
         };
-        let mut collector = Collector::new(&callsite);
-        values.record(&mut collector);
-        let fields = collector.fields;
+        let mut fields = Fields::default();
+        values.record(&mut Collector::new(&callsite, |meaning, value| {
+            fields.push(meaning, value);
+        }));
         self.calls
             .with(id.into_u64(), |open| fields.apply(&mut open.call));
         if callsite.begins() == Begins::AtFirstRecord {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::emit::spool::{Frame, Origin, SpanView};
+use crate::emit::spool::{Codes, Frame, Origin, SpanView};
 use crate::journal::{self, FrameIndex};
 use crate::record::Timestamp;
 use crate::semconv::{Signal, write_request, write_span};
@@ -22,8 +22,10 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct Batch {
     signal: Signal,
-    /// The payloads of the frames, behind each the span that was made from it.
+    /// The payloads of the frames, behind each its seal, which completes it, and the span that was made from it.
     bytes: Vec<u8>,
+    /// The seal in hand.
+    seal: Vec<u8>,
     items: Vec<Item>,
     item_bytes: usize,
     meta: Arc<[u8]>,
@@ -36,7 +38,7 @@ pub(super) struct Batch {
 #[derive(Debug)]
 struct Item {
     index: FrameIndex,
-    /// The frame's payload.
+    /// The frame's payload and seal.
     payload: Range<usize>,
     /// The `LogRecord` or `Span` message.
     message: Range<usize>,
@@ -60,6 +62,7 @@ impl Batch {
         Self {
             signal,
             bytes: Vec::new(),
+            seal: Vec::new(),
             items: Vec::new(),
             item_bytes: 0,
             meta: Arc::new([]),
@@ -79,21 +82,35 @@ impl Batch {
         self.oldest_millis = u64::MAX;
     }
 
-    /// Offers it the final record of the next frame.
-    pub(super) fn offer(&mut self, found: &journal::Frame<'_>, limits: Limits) -> Offered {
+    /// Offers it the final record of the next frame. Its code stands in a seal below `below`, if it has one.
+    pub(super) fn offer(
+        &mut self,
+        found: &journal::Frame<'_>,
+        (codes, below): (&mut Codes, FrameIndex),
+        limits: Limits,
+    ) -> Offered {
         let Some(frame) = Frame::read(found.payload) else {
             return Offered::Unknown;
         };
-        if !self.items.is_empty() && !self.is_of(found.meta) {
+        if self.signal == Signal::Traces && frame.view == SpanView::None {
+            return Offered::Passed;
+        }
+        if !self.items.is_empty() && (self.items.len() >= limits.records || !self.is_of(found.meta))
+        {
             return Offered::Full;
+        }
+        if !codes.write(found, below, &mut self.seal) {
+            return Offered::Unknown;
         }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(found.payload);
+        self.bytes.extend_from_slice(&self.seal);
         let payload = start..self.bytes.len();
+        let log_record = frame.log_record;
         let message = match (self.signal, frame.view) {
-            (Signal::Logs, _) => payload.end - frame.log_record.len()..payload.end,
+            (Signal::Logs, _) => payload.end - self.seal.len() - log_record.len()..payload.end,
             (Signal::Traces, SpanView::Sent(identity))
-                if write_span(frame.log_record, identity, &mut self.bytes) =>
+                if write_span(log_record, &self.seal, identity, &mut self.bytes) =>
             {
                 payload.end..self.bytes.len()
             }
@@ -102,8 +119,7 @@ impl Batch {
                 return Offered::Passed;
             }
         };
-        let full =
-            self.items.len() >= limits.records || self.item_bytes + message.len() > limits.bytes;
+        let full = self.item_bytes + message.len() > limits.bytes;
         if full && !self.items.is_empty() {
             self.bytes.truncate(start);
             return Offered::Full;
@@ -145,7 +161,7 @@ impl Batch {
         request.into()
     }
 
-    /// The frames' payloads of some of its records.
+    /// The frames' payloads of some of its records, complete: number and code stand last in each.
     pub(super) fn payloads(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
         self.items[range]
             .iter()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::{Batch, Limits, Offered};
-use crate::emit::spool::{Consumer, FINAL, Lane, Spool};
+use crate::emit::spool::{Codes, Consumer, FINAL, Lane, Spool};
 use crate::journal::{self, Entry, FrameIndex, FrameKind, ReadError, Reader};
 use crate::record::StreamId;
 
@@ -45,6 +45,7 @@ pub(super) struct Passed {
 struct Course {
     stream: StreamId,
     reader: Reader,
+    codes: Codes,
     /// A frame that was read, and belongs into the next batch.
     held: Option<Held>,
 }
@@ -106,17 +107,26 @@ impl Feed {
             .iter()
             .position(|course| course.stream == lane.stream());
         let at = known.unwrap_or_else(|| {
+            let from = lane.position(consumer);
             self.courses.push(Course {
                 stream: lane.stream(),
-                reader: lane.journal().reader(lane.position(consumer)),
+                reader: lane.journal().reader(from),
+                codes: lane.codes(from),
                 held: None,
             });
             self.courses.len() - 1
         });
         let course = &mut self.courses[at];
+        let mut offer = |batch: &mut Batch, frame: &journal::Frame<'_>| {
+            if frame.kind == FINAL {
+                batch.offer(frame, (&mut course.codes, durable), limits)
+            } else {
+                Offered::Passed
+            }
+        };
         batch.begin(lane.position(consumer));
         if let Some(held) = course.held.take() {
-            self.passed_over.unknown += offer(batch, &held.frame(), limits).unknown();
+            self.passed_over.unknown += offer(batch, &held.frame()).unknown();
             batch.reach(FrameIndex(held.index.0 + 1));
         }
         for scanned in 0..SCANNED_AT_ONCE {
@@ -137,7 +147,7 @@ impl Feed {
                 }
                 Some(Entry::Frame(frame)) => {
                     self.passed_over.released += frame.index.0.saturating_sub(expected.0);
-                    let offered = offer(batch, &frame, limits);
+                    let offered = offer(batch, &frame);
                     if offered == Offered::Full {
                         course.held = Some(Held::copy(&frame));
                         return Ok(scanned);
@@ -148,14 +158,6 @@ impl Feed {
             }
         }
         Ok(SCANNED_AT_ONCE)
-    }
-}
-
-fn offer(batch: &mut Batch, frame: &journal::Frame<'_>, limits: Limits) -> Offered {
-    if frame.kind == FINAL {
-        batch.offer(frame, limits)
-    } else {
-        Offered::Passed
     }
 }
 

@@ -24,19 +24,21 @@ struct Trail {
     spool: Arc<Spool>,
     pulse: Arc<Pulse>,
     clock: Arc<Clock>,
-    keys: Keyring,
+    keys: Arc<Keyring>,
 }
 
 impl Trail {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(Clock::system());
+        let keys = Keyring::generate(Timestamp::from_unix_nanos(0), [[1; 32], [2; 32]]);
+        let keys = Arc::new(keys);
         Self {
-            spool: Arc::new(open(&directory, "billing", &clock)),
+            spool: Arc::new(open(&directory, "billing", &keys, &clock)),
             directory,
             pulse: Arc::default(),
             clock,
-            keys: Keyring::generate(Timestamp::from_unix_nanos(0), [[1; 32], [2; 32]]),
+            keys,
         }
     }
 
@@ -47,12 +49,12 @@ impl Trail {
         } = self;
         drop(Arc::into_inner(spool).expect("nobody else holds the spool"));
         let trail = Self {
-            spool: Arc::new(open(&directory, service, &self.clock)),
+            spool: Arc::new(open(&directory, service, &self.keys, &self.clock)),
             directory,
             pulse: Arc::default(),
             ..self
         };
-        let orphans = trail.spool.adopt(&trail.keys, &trail.clock);
+        let orphans = trail.spool.adopt(&trail.clock);
         assert!(orphans > 0, "there is a lane to take over");
         trail
     }
@@ -68,7 +70,7 @@ impl Trail {
     }
 
     fn write(&self, record: AuditRecord, view: SpanView) {
-        self.lane().finish(record, view, &self.keys, None).unwrap();
+        self.lane().finish_record(record, view, None).unwrap();
     }
 
     fn publish(&self) {
@@ -130,7 +132,7 @@ impl Trail {
     }
 }
 
-fn open(directory: &TempDir, service: &str, clock: &Clock) -> Spool {
+fn open(directory: &TempDir, service: &str, keys: &Arc<Keyring>, clock: &Clock) -> Spool {
     let options = JournalOptions {
         segment_bytes: 1 << 20,
         capacity_bytes: 8 << 20,
@@ -142,6 +144,7 @@ fn open(directory: &TempDir, service: &str, clock: &Clock) -> Spool {
         options,
         consumers,
         &origin,
+        Arc::clone(keys),
         clock,
     )
     .unwrap()

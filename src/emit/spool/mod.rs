@@ -9,6 +9,7 @@ mod finals;
 mod frame;
 mod lane;
 mod recovery;
+mod seal;
 #[cfg(test)]
 mod tests;
 
@@ -25,9 +26,10 @@ use crate::journal::{JournalError, JournalOptions};
 use crate::record::StreamId;
 use crate::record::keyring::Keyring;
 
-pub(crate) use self::frame::{FINAL, Frame, Origin, SpanView};
+pub(crate) use self::frame::{FINAL, Frame, KnownOrigin, Origin, SpanView};
 pub(crate) use self::lane::{Consumer, Lane, StartToken, system_record};
 pub(crate) use self::recovery::RecoverError;
+pub(crate) use self::seal::Codes;
 
 /// The spool of one process.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(crate) struct Spool {
     options: JournalOptions,
     origin: Origin,
     consumers: Vec<Consumer>,
+    keys: Arc<Keyring>,
     own: Arc<Lane>,
     adopted: Mutex<Vec<Arc<Lane>>>,
     /// Lanes that this program cannot read, and why.
@@ -65,6 +68,7 @@ impl Spool {
         options: JournalOptions,
         consumers: Vec<Consumer>,
         origin: &Origin,
+        keys: Arc<Keyring>,
         clock: &Clock,
     ) -> Result<Self, JournalError> {
         let failed = |source: io::Error| JournalError::Io {
@@ -77,12 +81,13 @@ impl Spool {
             .mode(0o700)
             .create(root)
             .map_err(failed)?;
-        let own = create_lane(root, options, origin, &consumers, clock)?;
+        let own = create_lane(root, options, origin, &consumers, &keys, clock)?;
         Ok(Self {
             root: root.to_owned(),
             options,
             origin: origin.clone(),
             consumers,
+            keys,
             own: Arc::new(own),
             adopted: Mutex::default(),
             unreadable: Mutex::default(),
@@ -105,7 +110,7 @@ impl Spool {
     }
 
     /// Takes over every lane whose process is gone, and says how many. A lane that cannot be read is left as it is.
-    pub(crate) fn adopt(&self, keys: &Keyring, clock: &Clock) -> usize {
+    pub(crate) fn adopt(&self, clock: &Clock) -> usize {
         let mut adopted = 0;
         lock(&self.unreadable).retain(|path, _| path.exists());
         self.sweep();
@@ -119,6 +124,7 @@ impl Spool {
             let now = clock.now();
             let nonce = u64::from_le_bytes(clock.random());
             let finish = (now, || clock.record_id(now));
+            let keys = Arc::clone(&self.keys);
             match Lane::recover(&path, self.options, stream, keys, finish, nonce) {
                 Ok(lane) => {
                     lock(&self.unreadable).remove(&path);
@@ -206,11 +212,11 @@ impl Spool {
 
     /// Tells what was lost behind the end of this process's stream: in its lane, if there still is one, else in a lane of
     /// its own, which the next process takes over.
-    pub(crate) fn tell_late(&self, keys: &Keyring, clock: &Clock) {
+    pub(crate) fn tell_late(&self, clock: &Clock) {
         let now = clock.now();
         let new_id = || clock.record_id(now);
         if !self.removed.load(Ordering::Acquire) {
-            self.own.tell_losses(keys, now, new_id);
+            self.own.tell_losses(now, new_id);
             // It survives the end of the process either way.
             let _ = self.own.sync();
             return;
@@ -223,10 +229,18 @@ impl Spool {
             segment_bytes: self.options.segment_bytes.min(LATE_SEGMENT),
             ..self.options
         };
-        match create_lane(&self.root, options, &self.origin, &self.consumers, clock) {
+        let made = create_lane(
+            &self.root,
+            options,
+            &self.origin,
+            &self.consumers,
+            &self.keys,
+            clock,
+        );
+        match made {
             Ok(lane) => {
                 lane.owe_losses(losses);
-                lane.tell_losses(keys, now, new_id);
+                lane.tell_losses(now, new_id);
                 let _ = lane.sync();
             }
             Err(_) => self.own.owe_losses(losses),
@@ -277,6 +291,7 @@ fn create_lane(
     options: JournalOptions,
     origin: &Origin,
     consumers: &[Consumer],
+    keys: &Arc<Keyring>,
     clock: &Clock,
 ) -> Result<Lane, JournalError> {
     let mut attempts = 0;
@@ -285,7 +300,8 @@ fn create_lane(
         let nonce = u64::from_le_bytes(clock.random());
         let path = root.join(lane_name(stream));
         attempts += 1;
-        match Lane::create(&path, options, stream, origin, consumers, nonce) {
+        let keys = Arc::clone(keys);
+        match Lane::create(&path, options, stream, origin, consumers, keys, nonce) {
             Err(error) if is_somebody_elses(&error) && attempts < ATTEMPTS => {}
             created => return created,
         }

@@ -106,6 +106,7 @@ fn the_span_is_a_view_with_the_users_hash_in_place_of_the_user() {
     let mut span = Vec::new();
     assert!(write_span(
         &encode(&record),
+        &[],
         SpanIdentity::Hashed,
         &mut span
     ));
@@ -158,7 +159,7 @@ proptest! {
         prop_assert!(!text(read.body.as_ref().unwrap()).contains(char::is_control));
         let mut span = Vec::new();
         let is_call = matches!(&record.body, Body::Call(call) if !call.operation.as_str().is_empty());
-        let shown = write_span(&log, SpanIdentity::Shown, &mut span);
+        let shown = write_span(&log, &[], SpanIdentity::Shown, &mut span);
         prop_assert_eq!(shown, is_call && record.envelope.trace.is_some());
         let spans = ExportTraceServiceRequest::decode(request(&record, &span).as_slice()).unwrap();
         prop_assert_eq!(spans.resource_spans.len(), 1);
@@ -172,6 +173,6 @@ proptest! {
         damaged[at] ^= bytes.first().copied().unwrap_or(1) | 1;
         let _ = decode(&damaged, Some(&Label::clip("billing")));
         let mut out = Vec::new();
-        let _ = write_span(&damaged, SpanIdentity::Hashed, &mut out);
+        let _ = write_span(&damaged, &[], SpanIdentity::Hashed, &mut out);
     }
 }

@@ -95,10 +95,13 @@ fn beginnings_are_not_sent_and_records_without_a_view_are_no_spans() {
     let trail = Trail::new();
     let lane = trail.lane();
     let view = SpanView::Sent(SpanIdentity::Hashed);
-    let open = lane.start(&trail.record(), view).unwrap();
+    let begun = trail.record();
+    let mut log = crate::semconv::LogForm::default();
+    log.write(&begun);
+    let id = begun.envelope.record_id;
+    let open = lane.start(view, id, log.as_bytes()).unwrap();
     trail.write(trail.record(), SpanView::None);
-    lane.finish(trail.record(), view, &trail.keys, Some(open))
-        .unwrap();
+    lane.finish_record(begun, view, Some(open)).unwrap();
     trail.write(trail.record(), SpanView::None);
     trail.publish();
     let collector = Collector::accepting();
@@ -287,8 +290,8 @@ fn spans_that_had_to_make_room_are_counted_and_the_later_ones_are_sent() {
         ..trail.config(&collector)
     };
     let sender = trail.sender(&config);
-    trail.calls(1800);
-    wait_for(&sender, Signal::Logs, |logs| logs.sent == 1800);
+    trail.calls(2000);
+    wait_for(&sender, Signal::Logs, |logs| logs.sent == 2000);
     wait_for(&sender, Signal::Traces, |traces| traces.failed_attempts > 0);
     let first = trail.lane().journal().first();
     trail.spool.tidy();
@@ -297,11 +300,11 @@ fn spans_that_had_to_make_room_are_counted_and_the_later_ones_are_sent() {
         "spans do not hold the room"
     );
     away.store(false, Ordering::Relaxed);
-    let done = |traces: &SignalStatus| traces.sent + traces.released == 1800;
+    let done = |traces: &SignalStatus| traces.sent + traces.released == 2000;
     let traces = wait_for(&sender, Signal::Traces, done);
     assert!(traces.released > 0 && traces.sent > 100, "{traces:?}");
     let logs = sender.counters().of(Signal::Logs);
-    assert_eq!((logs.sent, logs.released), (1800, 0));
+    assert_eq!((logs.sent, logs.released), (2000, 0));
     assert_eq!(sender.stop(PATIENCE), Drained::Everything);
 }
 
@@ -334,9 +337,7 @@ fn damaged_frames_are_told_and_the_rest_is_sent() {
     wait_for(&sender, Signal::Logs, |logs| logs.sent == 2);
     let clock = &trail.clock;
     let now = clock.now();
-    trail
-        .lane()
-        .tell_losses(&trail.keys, now, || clock.record_id(now));
+    trail.lane().tell_losses(now, || clock.record_id(now));
     trail.publish();
     arrived(&collector, 3, 2);
     assert_eq!(sender.stop(PATIENCE), Drained::Everything);

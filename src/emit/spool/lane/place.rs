@@ -31,7 +31,7 @@ impl Lane {
                 position.saved.store(reached, Ordering::Relaxed);
             }
         }
-        self.state().noted.clear();
+        self.state().losses.forget_note();
         // What this leaves undone the flusher's next sync does.
         let _ = self.sync();
         Ok(Kept::MadeAgain { lost })
@@ -51,7 +51,7 @@ impl Lane {
             .count_from(from)
             .saturating_sub(state.finals.count_from(saved.0.max(from)));
         if lost > 0 {
-            *state.losses.entry("spool_deleted").or_default() += lost;
+            state.losses.add("spool_deleted", lost);
         }
         lost
     }
