@@ -15,6 +15,7 @@ use super::failure::{Durability, Modes, OnFailure};
 use super::flusher::{Cadence, Flusher};
 use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
+use super::otlp::{Destination, Destinations};
 use super::pulse::Pulse;
 use super::recorder::{Recorder, Spans};
 use super::sender::{self, Sender, SenderConfig, SenderError};
@@ -25,6 +26,7 @@ use crate::pricing::PriceTable;
 use crate::record::keyring::Keyring;
 use crate::record::{Label, SystemEvent};
 use crate::refine::Gate;
+use crate::semconv::Signal;
 
 /// Why an auditor could not be built. Nothing is running and nothing is recorded.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +75,12 @@ impl From<SenderError> for BuildError {
     fn from(error: SenderError) -> Self {
         match error {
             SenderError::Thread { source } => Self::Start(source),
-            fault => Self::Setting {
-                setting: "sender",
-                fault: fault.to_string(),
+            SenderError::Tls { signal, fault } => Self::Setting {
+                setting: match signal {
+                    Signal::Logs => "TLS for logs",
+                    Signal::Traces => "TLS for traces",
+                },
+                fault,
             },
         }
     }
@@ -91,8 +96,7 @@ pub struct AuditorBuilder {
     resource: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
     keyring: KeyringChoice,
-    endpoint: Option<String>,
-    headers: Vec<(String, String)>,
+    destinations: Destinations,
     delivery: Delivery,
     lines: Lines,
     spool: JournalOptions,
@@ -128,8 +132,7 @@ impl AuditorBuilder {
             resource: Vec::new(),
             data_dir: None,
             keyring: KeyringChoice::Default,
-            endpoint: None,
-            headers: Vec::new(),
+            destinations: Destinations::default(),
             delivery: Delivery::Otlp,
             lines: Lines::Off,
             spool: JournalOptions::default(),
@@ -184,17 +187,38 @@ impl AuditorBuilder {
         self
     }
 
-    /// Where to send: an OTLP/gRPC endpoint; `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT`, else
-    /// `http://localhost:4317`.
+    /// Where to send: an OTLP endpoint; `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://localhost:4317`. See
+    /// [`otlp`](super::otlp) for its forms and for all that can be set.
     pub fn endpoint(mut self, url: &str) -> Self {
-        self.endpoint = Some(url.to_owned());
+        self.destinations.both = self.destinations.both.endpoint(url);
         self.delivery = Delivery::Otlp;
         self
     }
 
     /// A header of every request, such as an authorization; `OTEL_EXPORTER_OTLP_HEADERS`.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.destinations.both = self.destinations.both.header(name, value);
+        self
+    }
+
+    /// Where to send log records and spans, and how.
+    pub fn destination(mut self, destination: Destination) -> Self {
+        self.destinations.both = destination;
+        self.delivery = Delivery::Otlp;
+        self
+    }
+
+    /// Where to send log records, in what it differs from where to send spans.
+    pub fn logs_destination(mut self, destination: Destination) -> Self {
+        self.destinations.logs = destination;
+        self.delivery = Delivery::Otlp;
+        self
+    }
+
+    /// Where to send spans, in what it differs from where to send log records.
+    pub fn traces_destination(mut self, destination: Destination) -> Self {
+        self.destinations.traces = destination;
+        self.delivery = Delivery::Otlp;
         self
     }
 
@@ -430,38 +454,24 @@ impl AuditorBuilder {
         resource
     }
 
-    fn sender_config(&self, data_dir: &Path) -> Result<Option<SenderConfig>, BuildError> {
+    /// What the sender is told; none where nothing is sent.
+    pub(crate) fn sender_config(
+        &self,
+        data_dir: &Path,
+    ) -> Result<Option<SenderConfig>, BuildError> {
         if self.delivery == Delivery::None {
             return Ok(None);
         }
-        let environment = &self.environment;
-        let endpoint = self.endpoint.as_deref();
-        let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"));
-        let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"));
-        let mut headers = environment.pairs("OTEL_EXPORTER_OTLP_HEADERS");
-        headers.retain(|(name, _)| {
-            !self
-                .headers
-                .iter()
-                .any(|(set, _)| set.eq_ignore_ascii_case(name))
-        });
-        headers.extend(self.headers.iter().cloned());
-        let mut config = SenderConfig::new(
-            endpoint.unwrap_or("http://localhost:4317"),
+        let target = |signal| self.destinations.target(signal, &self.environment);
+        let config = SenderConfig::new(
+            target(Signal::Logs)?,
+            target(Signal::Traces)?,
             data_dir.join("dead-letter"),
             match self.spans {
                 Spans::Never => sender::Spans::Withheld,
                 Spans::Always | Spans::Auto => sender::Spans::Sent,
             },
         );
-        config.headers = headers;
-        if let Some(millis) = environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") {
-            let millis = millis.parse().map_err(|_| BuildError::Setting {
-                setting: "OTEL_EXPORTER_OTLP_TIMEOUT",
-                fault: "not a whole number of milliseconds".into(),
-            })?;
-            config.timeout = Duration::from_millis(millis);
-        }
         Ok(Some(config))
     }
 }

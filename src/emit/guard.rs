@@ -362,7 +362,7 @@ impl CallGuard {
         open.call.duration_ns = Some(self.recorder.clock().moment().nanos_since(open.begun));
         let ended = self
             .recorder
-            .end(open.call, open.view, open.start, self.on_failure);
+            .end_as(self.on_failure, open.call, open.view, open.start);
         match (ended, self.on_failure) {
             (Ok(written), _) => {
                 self.recorder.hurry(self.durability);

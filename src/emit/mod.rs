@@ -16,12 +16,13 @@ pub(crate) mod json_lines;
 pub mod keyring_file;
 mod late;
 mod layer;
+pub mod otlp;
 mod pulse;
 mod recorder;
 mod room;
 pub(crate) mod sender;
 pub(crate) mod spare;
-mod spool;
+pub(crate) mod spool;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;

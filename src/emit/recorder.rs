@@ -209,13 +209,23 @@ impl Recorder {
         Ok(token)
     }
 
-    /// Records how a call ended. Its raw text is wiped before anything is written or waited for.
+    /// Records how a call ended, as the layer does.
     pub(crate) fn end(
         &self,
         call: Box<CapturedCall>,
         view: SpanView,
         start: Option<StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
+        self.end_as(self.modes.layer, call, view, start)
+    }
+
+    /// Records how a call ended. Its raw text is wiped before anything is written or waited for.
+    pub(crate) fn end_as(
+        &self,
         on_failure: OnFailure,
+        call: Box<CapturedCall>,
+        view: SpanView,
+        start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
         let id = call.record_id;
         let mut log = spare::take_log();
@@ -241,7 +251,7 @@ impl Recorder {
         view: SpanView,
         start: Option<StartToken>,
     ) {
-        if let Err(fault) = self.end(call, view, start, self.modes.layer) {
+        if let Err(fault) = self.end(call, view, start) {
             self.count_loss(&fault);
         }
     }

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | 0 | version: 1 |
 //! | 1 | signal: 1 logs, 2 traces |
-//! | 2..6 | gRPC code of the refusal, signed; 0 where it was a `partial_success` |
+//! | 2..6 | gRPC code of the refusal, or from 100 on the status of HTTP, signed; 0 where it was a `partial_success` |
 //! | 6..14 | when it was refused, nanoseconds since the Unix epoch |
 //! | 14..18, then so many | length, and the receiver's words in UTF-8, at most 1,024 bytes of them; they may repeat what was sent |
 //! | 4, then so many | length, and the meta of the spool's segment: who emitted the record |

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::batch::{Batch, Limits};
-use super::connection::{Connection, Target};
+use super::connection::Connection;
 use super::counters::{Course, SenderCounters, SignalStatus};
 use super::dead_letter::DeadLetterBox;
 use super::failure::Failure;
 use super::feed::{Feed, Found, Passed};
+use super::target::Target;
 use super::verdict::{Refusal, Verdict, judge};
 use super::{Drained, SenderConfig, SenderError, Stop};
 use crate::clock::Clock;
@@ -22,7 +23,8 @@ use crate::semconv::Signal;
 /// What every delivery of a sender shares.
 #[derive(Debug)]
 pub(super) struct Circumstances {
-    pub(super) target: Target,
+    pub(super) logs: Target,
+    pub(super) traces: Target,
     pub(super) limits: Limits,
     pub(super) backoff: Backoff,
     pub(super) dead_letters: PathBuf,
@@ -40,8 +42,15 @@ impl Circumstances {
         pulse: Arc<Pulse>,
         clock: Arc<Clock>,
     ) -> Result<Self, SenderError> {
+        let target = |signal, config| {
+            Target::new(config).map_err(|error| SenderError::Tls {
+                signal,
+                fault: error.to_string(),
+            })
+        };
         Ok(Self {
-            target: Target::parse(&config.endpoint, &config.headers, config.timeout)?,
+            logs: target(Signal::Logs, &config.logs)?,
+            traces: target(Signal::Traces, &config.traces)?,
             limits: Limits {
                 records: config.batch_records,
                 bytes: config.batch_bytes,
@@ -80,7 +89,10 @@ impl Delivery {
             feed: Feed::new(Arc::clone(&shared.spool), consumer(signal)),
             batch: Batch::new(signal),
             limits: shared.limits,
-            connection: shared.target.connect(signal),
+            connection: Connection::new(match signal {
+                Signal::Logs => shared.logs.clone(),
+                Signal::Traces => shared.traces.clone(),
+            }),
             refused: DeadLetterBox::new(&shared.dead_letters, signal, stream, clock),
             pauses: Pauses::new(Arc::clone(&shared), signal),
             shared,
@@ -157,19 +169,21 @@ impl Delivery {
 
     /// Sends the same bytes until the receiver settles what becomes of them.
     async fn insist(&mut self, request: bytes::Bytes, records: usize) -> Settled {
+        let payload = self.connection.target().payload(request);
         loop {
-            let reply = self.connection.export(request.clone()).await;
-            let settlement = match judge(self.signal, records, &reply) {
+            let reply = self.connection.export(payload.clone()).await;
+            let now = self.shared.clock.now();
+            let settlement = match judge(self.signal, records, &reply, now) {
                 Verdict::Later { why, asked } => {
                     self.pauses.after(why, asked).await;
                     continue;
                 }
-                Verdict::Parked if self.shared.stop.is_called() => {
+                Verdict::Parked(_) if self.shared.stop.is_called() => {
                     self.shared.spool.park_spans(true);
                     return Settled::Parked;
                 }
-                Verdict::Parked => {
-                    self.pauses.parked().await;
+                Verdict::Parked(why) => {
+                    self.pauses.parked(why).await;
                     continue;
                 }
                 Verdict::Poisoned(refusal) => Settlement::Poisoned(refusal),
@@ -279,9 +293,8 @@ impl Pauses {
     }
 
     /// Pauses for long.
-    async fn parked(&mut self) {
+    async fn parked(&mut self, why: Failure) {
         let pause = PARKED.max(self.shared.backoff.most);
-        let why = Failure::Status(tonic::Code::Unimplemented);
         self.shared.spool.park_spans(true);
         self.make(why, pause, Course::Parked).await;
     }

@@ -16,15 +16,28 @@
 
 mod backoff;
 mod batch;
+mod compression;
 mod connection;
 mod counters;
 mod dead_letter;
 mod delivery;
+mod dial;
+mod endpoint;
 mod failure;
 mod feed;
+mod grpc;
+mod headers;
+mod http_form;
+#[cfg(any(feature = "cli", test))]
+#[allow(dead_code, reason = "`llm-audit doctor` reads all of it")]
+pub(crate) mod probe;
+mod rpc_status;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod verdict;
+mod wire;
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -42,6 +55,10 @@ pub(crate) use self::dead_letter::{DeadLetter, dead_letters};
 #[cfg(test)]
 use self::failure::Failure;
 
+pub(crate) use self::endpoint::{Endpoint, Reach, Scheme};
+pub(crate) use self::headers::Header;
+pub(crate) use self::target::{Certificates, ClientCertificate, TargetConfig};
+
 use self::delivery::{Circumstances, supervise};
 use super::health::Health;
 use super::pulse::Pulse;
@@ -51,14 +68,12 @@ use crate::record::Timestamp;
 use crate::semconv::Signal;
 
 /// What a sender is told.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct SenderConfig {
-    /// The receiver: `http://host:port`.
-    pub(crate) endpoint: String,
-    /// Headers of every request. The values are secrets, and are shown nowhere.
-    pub(crate) headers: Vec<(String, String)>,
-    /// How long a connection may take to be made, and an answer to come.
-    pub(crate) timeout: Duration,
+    /// Where log records go.
+    pub(crate) logs: TargetConfig,
+    /// Where spans go.
+    pub(crate) traces: TargetConfig,
     /// The most records in one request.
     pub(crate) batch_records: usize,
     /// The most bytes of records in one request, but for a single record that is larger.
@@ -72,12 +87,16 @@ pub(crate) struct SenderConfig {
 }
 
 impl SenderConfig {
-    /// The defaults: requests of at most 512 records and 2 MiB, ten seconds for each, pauses from 250 ms to 30 s.
-    pub(crate) fn new(endpoint: &str, dead_letters: PathBuf, spans: Spans) -> Self {
+    /// The defaults: requests of at most 512 records and 2 MiB, pauses from 250 ms to 30 s.
+    pub(crate) fn new(
+        logs: TargetConfig,
+        traces: TargetConfig,
+        dead_letters: PathBuf,
+        spans: Spans,
+    ) -> Self {
         Self {
-            endpoint: endpoint.to_owned(),
-            headers: Vec::new(),
-            timeout: Duration::from_secs(10),
+            logs,
+            traces,
             batch_records: 512,
             batch_bytes: 2 << 20,
             backoff: Backoff {
@@ -110,22 +129,10 @@ pub(crate) enum Drained {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum SenderError {
-    #[error("header {name:?} is binary, and only headers of text can be given")]
-    BinaryHeader { name: String },
-    #[error("the endpoint holds credentials: give them in a header")]
-    Credentials,
-    #[error("endpoint {value:?} is not of the form http://host:port")]
-    Endpoint { value: String },
-    #[error("{name:?} is no name for a header of a request")]
-    HeaderName { name: String },
-    #[error("the value of header {name:?} has other than visible ASCII characters")]
-    HeaderValue { name: String },
     #[error("cannot start the sender's thread: {source}")]
     Thread { source: io::Error },
-    #[error(
-        "endpoint {value:?} needs TLS, which is not there yet: send over http to a collector on this machine"
-    )]
-    Tls { value: String },
+    #[error("no TLS for {}: {fault}", signal.as_str())]
+    Tls { signal: Signal, fault: String },
 }
 
 /// A sender at work. Dropping it stops it at once.
@@ -342,20 +349,59 @@ impl Drop for Farewell {
     }
 }
 
-impl fmt::Debug for SenderConfig {
-    /// Shows no value of a header.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("SenderConfig")
-            .field("endpoint", &self.endpoint)
-            .field("headers", &headers)
-            .field("timeout", &self.timeout)
-            .field("batch_records", &self.batch_records)
-            .field("batch_bytes", &self.batch_bytes)
-            .field("backoff", &self.backoff)
-            .field("dead_letters", &self.dead_letters)
-            .field("spans", &self.spans)
-            .finish()
+/// Without the feature there is no TLS, and a receiver that needs it is refused when the sender is made.
+#[cfg(not(feature = "tls"))]
+mod tls {
+    use std::convert::Infallible;
+    use std::fmt;
+
+    use tokio::net::TcpStream;
+
+    use super::dial::Speech;
+    use super::target::Certificates;
+    use crate::emit::otlp::Protocol;
+
+    #[derive(Debug, Clone)]
+    pub(super) struct Tls(Infallible);
+
+    #[derive(Debug, thiserror::Error)]
+    pub(super) enum TlsError {
+        #[error(
+            "https needs the feature `tls` of llm-audit: switch it on, or send over http to a collector on this machine"
+        )]
+        NotBuilt,
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum TlsFault {}
+
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Trouble;
+
+    impl Tls {
+        pub(super) fn new(_: &Certificates, _: &str, _: Protocol) -> Result<Self, TlsError> {
+            Err(TlsError::NotBuilt)
+        }
+
+        pub(super) async fn connect(
+            &self,
+            _: TcpStream,
+            _: &Trouble,
+        ) -> Result<(TcpStream, Speech), TlsFault> {
+            match self.0 {}
+        }
+    }
+
+    impl Trouble {
+        pub(super) fn fault(&self) -> Option<TlsFault> {
+            None
+        }
+    }
+
+    impl fmt::Display for TlsFault {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match *self {}
+        }
     }
 }
 

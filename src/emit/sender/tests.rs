@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use self::collector::Collector;
 use super::*;
+use crate::emit::otlp::{Compression, Protocol};
 use crate::emit::spool::{Consumer, FINAL, Lane, Origin, SpanView};
 use crate::journal::JournalOptions;
 use crate::record::keyring::Keyring;
@@ -88,9 +89,8 @@ impl Trail {
 
     fn config(&self, collector: &Collector) -> SenderConfig {
         SenderConfig {
-            endpoint: collector.endpoint(),
-            headers: Vec::new(),
-            timeout: PATIENCE,
+            logs: target(&collector.endpoint(), Signal::Logs),
+            traces: target(&collector.endpoint(), Signal::Traces),
             batch_records: 512,
             batch_bytes: 2 << 20,
             backoff: Backoff {
@@ -129,6 +129,19 @@ impl Trail {
                 frame.seq.unwrap()
             })
             .collect()
+    }
+}
+
+/// A receiver of OTLP/gRPC.
+fn target(endpoint: &str, signal: Signal) -> TargetConfig {
+    let endpoint = Endpoint::parse(endpoint, Protocol::Grpc, signal, Reach::All, Scheme::Http);
+    TargetConfig {
+        endpoint: endpoint.unwrap(),
+        protocol: Protocol::Grpc,
+        headers: Vec::new(),
+        timeout: PATIENCE,
+        compression: Compression::None,
+        certificates: Certificates::default(),
     }
 }
 

@@ -235,3 +235,6 @@ const CODE: usize = 32;
 const PAYLOAD_MOST: usize = 256 * CODE;
 /// Room for canonical bytes that stays allocated.
 const CANONICAL_KEPT: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests;

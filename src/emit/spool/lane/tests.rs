@@ -76,8 +76,5 @@ fn begin(recorder: &Recorder) -> StartToken {
 fn call(recorder: &Recorder) {
     let call = recorder.new_call(Label::clip("chat"));
     let start = recorder.begin(&call, SpanView::None).unwrap();
-    let count = crate::emit::OnFailure::DropAndCount;
-    recorder
-        .end(call, SpanView::None, Some(start), count)
-        .unwrap();
+    recorder.end(call, SpanView::None, Some(start)).unwrap();
 }
