@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::adopter::Adopter;
 use super::builder::{AuditorBuilder, BuildError};
 use super::change::{AccessRecord, ChangeRecord};
+use super::finding::{self, Finding};
 use super::flusher::Flusher;
 use super::guard::{CallGuard, CallStart, GuardError, lost};
 use super::health::{Drained, Health};
@@ -144,6 +145,14 @@ impl Auditor {
     #[must_use]
     pub fn health(&self) -> Health {
         self.inner.health()
+    }
+
+    /// Looks whether calls made on this thread are recorded and get out: [`verify_installed`](Self::verify_installed) and
+    /// [`health`](Self::health), with what to do about what is not well. What lies outside of the process is examined by
+    /// `llm-audit doctor`.
+    #[must_use]
+    pub fn doctor(&self) -> Vec<Finding> {
+        finding::of_process(self.verify_installed(), &self.health())
     }
 
     /// Blocks until everything recorded so far is on disk.

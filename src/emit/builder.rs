@@ -391,7 +391,8 @@ impl AuditorBuilder {
         Ok(Some(started.map_err(BuildError::Start)?))
     }
 
-    fn chosen_data_dir(&self) -> PathBuf {
+    /// Where everything is kept.
+    pub(crate) fn chosen_data_dir(&self) -> PathBuf {
         let from_environment = || {
             self.environment
                 .get("LLM_AUDIT_DATA_DIR")
@@ -404,19 +405,25 @@ impl AuditorBuilder {
     }
 
     fn read_keyring(&self, data_dir: &Path, clock: &Clock) -> Result<Keyring, BuildError> {
-        let in_data_dir = data_dir.join("keyring.json");
-        let named = match &self.keyring {
-            KeyringChoice::At(path) => Some(path.clone()),
-            KeyringChoice::GenerateInDataDir => {
-                return Ok(keyring_file::read_or_generate(&in_data_dir, clock)?);
-            }
-            KeyringChoice::Default => self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from),
-        };
-        let path = named.unwrap_or(in_data_dir);
+        let path = self.chosen_keyring(data_dir);
+        if matches!(self.keyring, KeyringChoice::GenerateInDataDir) {
+            return Ok(keyring_file::read_or_generate(&path, clock)?);
+        }
         if !path.exists() {
             return Err(BuildError::NoKeyring { path });
         }
         Ok(keyring_file::read(&path)?)
+    }
+
+    /// Where the keyring is.
+    pub(crate) fn chosen_keyring(&self, data_dir: &Path) -> PathBuf {
+        let in_data_dir = || data_dir.join("keyring.json");
+        let from_environment = || self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from);
+        match &self.keyring {
+            KeyringChoice::At(path) => path.clone(),
+            KeyringChoice::GenerateInDataDir => in_data_dir(),
+            KeyringChoice::Default => from_environment().unwrap_or_else(in_data_dir),
+        }
     }
 
     fn consumers(&self) -> Result<Vec<Consumer>, BuildError> {

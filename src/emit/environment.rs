@@ -11,6 +11,9 @@
 //!
 //! What the code sets wins over the environment.
 
+#[cfg(feature = "cli")]
+mod oddities;
+
 use std::collections::BTreeMap;
 
 /// The variables of a process.

@@ -36,6 +36,8 @@
 
 use std::time::Duration;
 
+pub use super::finding::{Finding, Verdict};
+
 /// What becomes of a record that cannot be written: the spool is full, its disk is, or there are too many open calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {

@@ -6,8 +6,9 @@ mod bell;
 mod builder;
 mod canary;
 mod change;
-mod environment;
+pub(crate) mod environment;
 pub mod failure;
+mod finding;
 mod flusher;
 mod guard;
 mod health;
@@ -24,6 +25,8 @@ pub(crate) mod sender;
 pub(crate) mod spare;
 pub(crate) mod spool;
 pub mod stream;
+#[cfg(feature = "cli")]
+pub(crate) mod survey;
 #[cfg(test)]
 pub(crate) mod testing;
 

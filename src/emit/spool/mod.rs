@@ -326,7 +326,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const OWED: &str = "its records are owed to a receiver, and this process has no sender";
-const LANE_PREFIX: &str = "lane-";
+/// What the name of a lane's directory begins with.
+pub(crate) const LANE_PREFIX: &str = "lane-";
 const DRAINED_PREFIX: &str = "drained-";
 /// Bytes of the segments of a lane that only tells of losses.
 const LATE_SEGMENT: u64 = 256 * 1024;
