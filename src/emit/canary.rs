@@ -16,8 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tracing::dispatcher::WeakDispatch;
+use tracing::dispatcher::{self, WeakDispatch};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Level, Metadata};
 
 use crate::clock::Moment;
@@ -50,6 +51,18 @@ impl Sight {
     pub(crate) fn stands_in(&self, dispatch: &Dispatch) {
         // Set once: a layer belongs to one subscriber.
         let _ = self.dispatch.set(dispatch.downgrade());
+    }
+
+    /// A span is being made through the layer's subscriber. Wrappers such as `Option` do not tell a layer where it stands;
+    /// where the subscriber is the global one, this does.
+    pub(crate) fn in_use(&self) {
+        if self.dispatch.get().is_none() {
+            dispatcher::get_default(|dispatch| {
+                if !dispatch.is::<NoSubscriber>() {
+                    self.stands_in(dispatch);
+                }
+            });
+        }
     }
 
     /// The subscriber, while it lives.

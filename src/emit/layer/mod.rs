@@ -205,6 +205,7 @@ where
         let Some(callsite) = self.callsites.of(attributes.metadata()) else {
             return;
         };
+        self.sight.in_use();
         if let Err(fault) = self.recorder.admit() {
             self.recorder.count_loss(&fault);
             return;
