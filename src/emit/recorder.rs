@@ -466,3 +466,6 @@ impl RecordFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,12 +49,25 @@ impl Bench {
     }
 
     pub(crate) fn with(options: JournalOptions) -> Self {
+        Self::made(options, Clock::system())
+    }
+
+    /// With a clock that the test sets.
+    pub(crate) fn at(clock: Clock) -> Self {
+        let options = JournalOptions {
+            segment_bytes: 1 << 20,
+            capacity_bytes: 8 << 20,
+        };
+        Self::made(options, clock)
+    }
+
+    fn made(options: JournalOptions, clock: Clock) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let keys = Arc::new(Keyring::generate(
             Timestamp::from_unix_nanos(0),
             [[1; 32], [2; 32]],
         ));
-        let recorder = recorder(&directory, options, &keys);
+        let recorder = recorder(&directory, options, &keys, clock);
         Self {
             directory,
             recorder,
@@ -89,7 +102,7 @@ impl Bench {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
         };
-        let recorder = recorder(&directory, options, &keys);
+        let recorder = recorder(&directory, options, &keys, Clock::system());
         assert_eq!(recorder.adopt(), 1);
         Self {
             directory,
@@ -112,8 +125,13 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn recorder(directory: &TempDir, options: JournalOptions, keys: &Arc<Keyring>) -> Arc<Recorder> {
-    let clock = Arc::new(Clock::system());
+fn recorder(
+    directory: &TempDir,
+    options: JournalOptions,
+    keys: &Arc<Keyring>,
+    clock: Clock,
+) -> Arc<Recorder> {
+    let clock = Arc::new(clock);
     let service = Label::clip("tests");
     let origin = Origin::new(Some(&service), &[]);
     let consumers = vec![Consumer::Lines];
