@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::adopter::Adopter;
 use super::builder::{AuditorBuilder, BuildError};
 use super::change::{AccessRecord, ChangeRecord};
+use super::environment::Environment;
 use super::finding::{self, Finding};
 use super::flusher::Flusher;
 use super::guard::{CallGuard, CallStart, GuardError, lost};
@@ -148,11 +149,12 @@ impl Auditor {
     }
 
     /// Looks whether calls made on this thread are recorded and get out: [`verify_installed`](Self::verify_installed) and
-    /// [`health`](Self::health), with what to do about what is not well. What lies outside of the process is examined by
+    /// [`health`](Self::health) and the environment, with what to do about what is not well. What lies outside of the process is examined by
     /// `llm-audit doctor`.
     #[must_use]
     pub fn doctor(&self) -> Vec<Finding> {
-        finding::of_process(self.verify_installed(), &self.health())
+        let oddities = Environment::of_process().oddities();
+        finding::of_process(self.verify_installed(), &self.health(), oddities)
     }
 
     /// Blocks until everything recorded so far is on disk.

@@ -11,7 +11,6 @@
 //!
 //! What the code sets wins over the environment.
 
-#[cfg(feature = "cli")]
 mod oddities;
 
 use std::collections::BTreeMap;

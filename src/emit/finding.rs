@@ -67,83 +67,93 @@ impl Finding {
     }
 }
 
-/// What a running auditor and the subscriber of the thread that asks come to.
-pub(super) fn of_process(installed: Result<(), NotInstalled>, health: &Health) -> Vec<Finding> {
-    let mut findings = vec![match installed {
-        Ok(()) => Finding::ok("layer", "calls on this thread are seen by the audit layer"),
-        Err(fault @ NotInstalled::ContentInFields { .. }) => {
-            Finding::of(Verdict::Warning, "layer", fault.to_string(), "see there")
-        }
-        Err(fault) => Finding::of(Verdict::Problem, "layer", fault.to_string(), "see there"),
-    }];
-    let mut find = |bad: bool, verdict, check: &str, what: String, advice: &str| {
-        if bad {
-            findings.push(Finding::of(verdict, check, what, advice));
-        }
+/// What a running auditor, the subscriber of the thread that asks and the environment come to.
+pub(super) fn of_process(
+    installed: Result<(), NotInstalled>,
+    health: &Health,
+    oddities: Vec<(String, String)>,
+) -> Vec<Finding> {
+    let mut findings = vec![layer(installed)];
+    findings.extend(oddities.into_iter().map(|(name, why)| odd(&name, &why)));
+    findings.extend(losses(health));
+    findings.extend(spool(health));
+    findings.extend(delivery(health));
+    findings
+}
+
+/// A variable that is set and not understood.
+pub(crate) fn odd(name: &str, why: &str) -> Finding {
+    let what = format!("{name} {why}");
+    Finding::of(Verdict::Warning, "environment", what, "mend or unset it")
+}
+
+fn layer(installed: Result<(), NotInstalled>) -> Finding {
+    let (verdict, fault) = match installed {
+        Ok(()) => return Finding::ok("layer", "calls on this thread are seen by the audit layer"),
+        Err(fault @ NotInstalled::ContentInFields { .. }) => (Verdict::Warning, fault),
+        Err(fault) => (Verdict::Problem, fault),
     };
+    Finding::of(verdict, "layer", fault.to_string(), "see there")
+}
+
+fn losses(health: &Health) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut problem = |check: &str, what: String, advice: &str| {
+        findings.push(Finding::of(Verdict::Problem, check, what, advice));
+    };
+    if !health.hidden.is_empty() {
+        let what = format!("hidden from the audit layer: {}", health.hidden.join(", "));
+        let advice = "give the filter to the other layers with .with_filter(..), or let these targets through";
+        problem("filters", what, advice);
+    }
+    if health.dropped > 0 {
+        let what = format!("{} records could not be written", health.dropped);
+        problem("losses", what, "the gap records in the trail say why");
+    }
+    if health.failed_syncs > 0 {
+        let what = format!("{} fsyncs failed", health.failed_syncs);
+        problem("disk", what, "look after the disk of the data directory");
+    }
+    findings
+}
+
+fn spool(health: &Health) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |verdict, check: &str, what: String, advice: &str| {
+        findings.push(Finding::of(verdict, check, what, advice));
+    };
+    if health.spool_made_again > 0 {
+        let times = health.spool_made_again;
+        let what = format!("its directory was taken away, and made again {times} times");
+        let advice = "find out who deletes, moves or covers the data directory";
+        find(Verdict::Warning, "spool", what, advice);
+    }
     let (bytes, capacity) = health.spool_bytes;
-    find(
-        !health.hidden.is_empty(),
-        Verdict::Problem,
-        "filters",
-        format!("hidden from the audit layer: {}", health.hidden.join(", ")),
-        "give the filter to the other layers with .with_filter(..), or let these targets through",
-    );
-    find(
-        health.dropped > 0,
-        Verdict::Problem,
-        "losses",
-        format!("{} records could not be written", health.dropped),
-        "the gap records in the trail say why",
-    );
-    find(
-        health.failed_syncs > 0,
-        Verdict::Problem,
-        "disk",
-        format!("{} fsyncs failed", health.failed_syncs),
-        "look after the disk of the data directory",
-    );
-    find(
-        health.spool_made_again > 0,
-        Verdict::Warning,
-        "spool",
-        format!(
-            "its directory was taken away {} times",
-            health.spool_made_again
-        ),
-        "find out who deletes, moves or covers the data directory",
-    );
-    find(
-        bytes > capacity / 2,
-        Verdict::Warning,
-        "spool",
-        format!("{bytes} of {capacity} bytes are taken"),
-        "see whether records are delivered, or give it more with spool_bytes(..)",
-    );
-    find(
-        health.delivery_failure.is_some(),
-        Verdict::Problem,
-        "delivery",
-        health.delivery_failure.clone().unwrap_or_default(),
-        "run `llm-audit doctor` with this process's environment",
-    );
-    find(
-        health.refused > 0,
-        Verdict::Problem,
-        "dead letter",
-        format!("the receiver refused {} records for good", health.refused),
-        "see them with `llm-audit refused`",
-    );
-    find(
-        !health.unreadable.is_empty(),
-        Verdict::Problem,
-        "lanes",
-        format!(
-            "{} parts of the spool cannot be read here",
-            health.unreadable.len()
-        ),
-        "Health::unreadable says which, and why",
-    );
+    if bytes > capacity / 2 {
+        let what = format!("{bytes} of {capacity} bytes are taken");
+        let advice = "see whether records are delivered, or give it more with spool_bytes(..)";
+        find(Verdict::Warning, "spool", what, advice);
+    }
+    if !health.unreadable.is_empty() {
+        let count = health.unreadable.len();
+        let what = format!("{count} parts of the spool cannot be read here");
+        let advice = "Health::unreadable says which, and why";
+        find(Verdict::Problem, "lanes", what, advice);
+    }
+    findings
+}
+
+fn delivery(health: &Health) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(failure) = &health.delivery_failure {
+        let advice = "run `llm-audit doctor` with this process's environment";
+        findings.push(Finding::of(Verdict::Problem, "delivery", failure, advice));
+    }
+    if health.refused > 0 {
+        let what = format!("the receiver refused {} records for good", health.refused);
+        let advice = "see them with `llm-audit refused`";
+        findings.push(Finding::of(Verdict::Problem, "dead letter", what, advice));
+    }
     findings
 }
 
@@ -153,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_healthy_process_has_nothing_but_what_is_well() {
-        let findings = of_process(Ok(()), &Health::default());
+        let findings = of_process(Ok(()), &Health::default(), Vec::new());
         assert!(
             findings
                 .iter()
@@ -174,8 +184,9 @@ mod tests {
             unreadable: vec![("lane".into(), "why".into())],
             ..Health::default()
         };
-        let findings = of_process(Err(NotInstalled::NoLayer), &health);
-        assert_eq!(findings.len(), 9);
+        let odd = ("LLM_AUDIT_X".to_owned(), "is not known".to_owned());
+        let findings = of_process(Err(NotInstalled::NoLayer), &health, vec![odd]);
+        assert_eq!(findings.len(), 10);
         for finding in findings {
             assert!(finding.verdict > Verdict::Ok, "{finding:?}");
             assert!(finding.advice.is_some(), "{finding:?}");

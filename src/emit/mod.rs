@@ -25,8 +25,6 @@ pub(crate) mod sender;
 pub(crate) mod spare;
 pub(crate) mod spool;
 pub mod stream;
-#[cfg(feature = "cli")]
-pub(crate) mod survey;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -2,6 +2,7 @@
 
 mod receiver;
 mod spool;
+mod survey;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use super::survey::{self, LaneSeen, LaneState};
 use crate::clock::Clock;
 use crate::emit::failure::{Finding, Verdict};
 use crate::emit::sender::dead_letters;
-use crate::emit::survey::{self, LaneSeen, LaneState};
 use crate::record::Timestamp;
 
 /// Looks at the data directory, its disk, its spool and its dead letter.

@@ -7,29 +7,29 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::spool::{Consumer, LANE_PREFIX, Lane};
 use crate::clock::Clock;
+use crate::emit::spool::{Consumer, LANE_PREFIX, Lane};
 use crate::journal::{self, Journal};
 use crate::record::Timestamp;
 
 /// What a lane looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LaneSeen {
-    pub(crate) path: PathBuf,
-    pub(crate) state: LaneState,
+pub(super) struct LaneSeen {
+    pub(super) path: PathBuf,
+    pub(super) state: LaneState,
     /// Bytes on disk.
-    pub(crate) bytes: u64,
+    pub(super) bytes: u64,
     /// Whether a receiver is owed its records.
-    pub(crate) is_owed: bool,
+    pub(super) is_owed: bool,
     /// Files of records that are kept.
-    pub(crate) segments: usize,
+    pub(super) segments: usize,
     /// When the oldest of them was written to last; records that wait in it are at least as old.
-    pub(crate) oldest_write: Option<Timestamp>,
+    pub(super) oldest_write: Option<Timestamp>,
 }
 
 /// Whose a lane is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LaneState {
+pub(super) enum LaneState {
     /// Nobody's: its process is gone.
     Left,
     /// A process's that is there.
@@ -39,7 +39,7 @@ pub(crate) enum LaneState {
 }
 
 /// All lanes below the root of a spool.
-pub(crate) fn lanes(root: &Path) -> io::Result<Vec<LaneSeen>> {
+pub(super) fn lanes(root: &Path) -> io::Result<Vec<LaneSeen>> {
     let mut lanes = Vec::new();
     for entry in fs::read_dir(root)? {
         let entry = entry?;
@@ -97,7 +97,7 @@ fn state(path: &Path) -> LaneState {
 
 /// Writes a probe file, makes it durable a few times, and deletes it. Returns how long one fsync took, the median, and the
 /// time that the file system put on the file.
-pub(crate) fn write_probe(directory: &Path, clock: &Clock) -> io::Result<(Duration, Timestamp)> {
+pub(super) fn write_probe(directory: &Path, clock: &Clock) -> io::Result<(Duration, Timestamp)> {
     let path = directory.join(format!("doctor-{}.probe", std::process::id()));
     let made = OpenOptions::new()
         .write(true)
@@ -131,7 +131,7 @@ fn modified(metadata: &fs::Metadata) -> Timestamp {
 }
 
 /// Bytes that the file system of a directory has free for this user.
-pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
+pub(super) fn free_bytes(directory: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(directory)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
