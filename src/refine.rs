@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
-use crate::pricing::{PriceContext, PriceTable, PricedOperation, Processing};
+use crate::pricing::{Located, PriceContext, PriceTable, PricedOperation, Processing};
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
@@ -30,6 +30,7 @@ pub struct Gate {
     price_table: Label,
     without_tenant: Arc<ContentHasher>,
     tenants: RwLock<HashMap<Label, Arc<ContentHasher>>>,
+    located: RwLock<HashMap<Label, HashMap<Label, Option<Located>>>>,
 }
 
 /// Before and after values of a change, as the application gave them.
@@ -70,6 +71,7 @@ impl Gate {
             prices,
             price_table,
             tenants: RwLock::default(),
+            located: RwLock::default(),
         }
     }
 
@@ -268,11 +270,8 @@ impl Gate {
             operation,
             time: Some(call.time),
         };
-        let (provider, model) = (provider.as_str(), model.as_str());
-        match self
-            .prices
-            .total(provider, model, &call.response.usage, &context)
-        {
+        let located = self.located(provider, model);
+        match self.prices.total(located, &call.response.usage, &context) {
             Ok(exact) => CostRef::Known {
                 exact,
                 source: CostSource::Local,
@@ -282,6 +281,25 @@ impl Gate {
                 reason: reason.as_str(),
             },
         }
+    }
+
+    /// Where the prices of a model stand, which is looked for once a model.
+    fn located(&self, provider: &Label, model: &Label) -> Option<Located> {
+        let known = self.located.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(located) = known.get(provider).and_then(|models| models.get(model)) {
+            return *located;
+        }
+        drop(known);
+        let located = self.prices.locate(provider.as_str(), model.as_str());
+        let mut known = self.located.write().unwrap_or_else(PoisonError::into_inner);
+        if known.values().map(HashMap::len).sum::<usize>() >= MAX_KEPT_MODELS {
+            known.clear();
+        }
+        known
+            .entry(provider.clone())
+            .or_default()
+            .insert(model.clone(), located);
+        located
     }
 
     /// The hasher of a tenant. Deriving one takes longer than hashing a prompt, so they are kept.
@@ -414,6 +432,8 @@ fn action(call: &CapturedCall) -> Label {
 
 /// Tenants whose hashers are kept at a time.
 const MAX_KEPT_HASHERS: usize = 4096;
+/// Models whose prices are remembered at a time. Answers name them, so there may be any number.
+const MAX_KEPT_MODELS: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -20,8 +20,17 @@ pub struct Attribute {
     pub role: Role,
     /// What it means.
     pub meaning: &'static str,
-    /// The name as the first field of an OTLP `KeyValue`: key, length, name. Made once, so that writing it is a copy.
-    pub(crate) otlp_key: &'static [u8],
+    /// The name as the first field of an OTLP `KeyValue`.
+    pub(crate) otlp_key: &'static OtlpKey,
+}
+
+/// The key of an OTLP `KeyValue` as bytes: tag, length, name. Made once, and in a block of one size for all, so that
+/// writing it is a copy without a loop.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OtlpKey {
+    pub(crate) block: [u8; OTLP_KEY_BYTES],
+    /// How much of the block is the key.
+    pub(crate) length: usize,
 }
 
 /// What a value is.
@@ -64,26 +73,37 @@ macro_rules! attributes {
                     kind: Kind::$kind,
                     role: Role::$role,
                     meaning: $meaning,
-                    otlp_key: &otlp_key::<{ $name.len() + 2 }>($name),
+                    otlp_key: &OtlpKey::of($name),
                 };
         )+
     };
 }
 
-/// Field 1, length-delimited; every name is shorter than 128 bytes, so that its length is one byte.
-const fn otlp_key<const N: usize>(name: &str) -> [u8; N] {
-    let name = name.as_bytes();
-    assert!(name.len() < 128 && name.len() + 2 == N);
-    let mut key = [0; N];
-    key[0] = 1 << 3 | 2;
-    key[1] = name.len() as u8;
-    let mut at = 0;
-    while at < name.len() {
-        key[at + 2] = name[at];
-        at += 1;
+impl OtlpKey {
+    const fn of(name: &str) -> Self {
+        let name = name.as_bytes();
+        assert!(
+            name.len() + 2 <= OTLP_KEY_BYTES,
+            "the name is too long for its block"
+        );
+        let mut block = [0; OTLP_KEY_BYTES];
+        // Field 1, length-delimited; the length is one byte, since the block is shorter than 128.
+        block[0] = 1 << 3 | 2;
+        block[1] = name.len() as u8;
+        let mut at = 0;
+        while at < name.len() {
+            block[at + 2] = name[at];
+            at += 1;
+        }
+        Self {
+            block,
+            length: name.len() + 2,
+        }
     }
-    key
 }
+
+/// The longest key.
+pub(crate) const OTLP_KEY_BYTES: usize = 48;
 
 attributes! {
     CLIENT_ADDRESS "client.address" Text Proven "where the request came from"

@@ -41,6 +41,10 @@ pub(crate) struct ActorRef<'a> {
 
 /// A [`Body`] that borrows.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one walk, on the stack, and is nearly always a call"
+)]
 pub(crate) enum BodyRef<'a> {
     Access(&'a Access),
     Call(CallRef<'a>),

@@ -1,6 +1,7 @@
 //! A call as it was seen: the only place where raw text lives, wiped when it is dropped.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -60,6 +61,18 @@ impl RawText {
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned())
+    }
+}
+
+/// What is written goes behind the text, as [`extend`](RawText::extend) puts it there.
+impl io::Write for RawText {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -132,6 +145,24 @@ pub struct ResponseFacts {
     pub output: Option<Content>,
     /// What the answer is.
     pub verdict: Verdict,
+}
+
+impl ResponseFacts {
+    /// Drops all that it says and keeps the room of its lists.
+    fn forget(&mut self) {
+        let Self {
+            id,
+            model,
+            finish_reasons,
+            usage,
+            service_tier,
+            output,
+            verdict,
+        } = self;
+        finish_reasons.clear();
+        (*id, *model, *service_tier) = (None, None, None);
+        (*usage, *output, *verdict) = (Usage::default(), None, Verdict::Answered);
+    }
 }
 
 /// What a provider's answer is.
@@ -268,23 +299,48 @@ impl CapturedCall {
     }
 
     /// Wipes or drops all that it holds, so that another call can be captured in its place; the room of its contents goes
-    /// to `keep`, wiped.
+    /// to `keep`, wiped. Who it is and when it began stay until they are set.
     pub(crate) fn wipe(&mut self, mut keep: impl FnMut(RawText)) {
-        let contents = [
-            self.system_prompt.take(),
-            self.input.take(),
-            self.tools.take(),
-            self.response.output.take(),
-        ];
-        for content in contents.into_iter().flatten() {
+        // Field by field, so that none is forgotten, and in place.
+        let Self {
+            record_id: _,
+            time: _,
+            service,
+            actor,
+            credential,
+            trace,
+            operation: _,
+            action,
+            provider,
+            server_address,
+            server_port,
+            request,
+            response,
+            time_to_first_chunk_ns,
+            system_prompt,
+            input,
+            tools,
+            ending,
+            duration_ns,
+            identified,
+        } = self;
+        let contents = [system_prompt, input, tools, &mut response.output];
+        for content in contents.into_iter().filter_map(Option::take) {
             let (Content::Json(mut text) | Content::Bytes(mut text)) = content;
             text.wipe();
             keep(text);
         }
-        let mut finish_reasons = std::mem::take(&mut self.response.finish_reasons);
-        finish_reasons.clear();
-        *self = Self::new(self.record_id, self.time, Label::clip(""));
-        self.response.finish_reasons = finish_reasons;
+        for label in [service, action, provider, server_address] {
+            *label = None;
+        }
+        for count in [time_to_first_chunk_ns, duration_ns] {
+            *count = None;
+        }
+        (*actor, *request) = (Actor::default(), super::Request::default());
+        (*credential, *trace, *server_port) = (None, None, None);
+        response.forget();
+        *ending = Ending::Unseen;
+        identified.take();
     }
 
     /// Takes what an answer says: what is there replaces what was known, what is absent leaves it.
@@ -310,3 +366,48 @@ impl CapturedCall {
 
 /// Room that a text has at least when it grows.
 const SMALLEST_ROOM: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wiped_call_holds_nothing_and_gives_away_the_room_of_its_contents() {
+        let id = RecordId::from_parts(1, [1; 10]);
+        let mut call = CapturedCall::new(id, Timestamp::from_unix_nanos(1), Label::clip("chat"));
+        let text = || Content::canonical("hunter2");
+        (call.input, call.response.output, call.tools) = (text(), text(), text());
+        call.response.finish_reasons.push(Label::clip("stop"));
+        call.actor.user_id = Some(Label::clip("anna"));
+        call.ending = Ending::Failed(Failure {
+            error_type: Label::clip("timeout"),
+            message: Some(RawText::from("hunter2")),
+        });
+        let mut rooms = Vec::new();
+        call.wipe(|room| rooms.push(room));
+        assert_eq!(rooms.len(), 3);
+        assert!(
+            rooms
+                .iter()
+                .all(|room| room.as_bytes().is_empty() && room.capacity() >= 9)
+        );
+        assert!(call.input.is_none() && call.response.output.is_none() && call.tools.is_none());
+        assert!(call.response.finish_reasons.is_empty() && call.actor == Actor::default());
+        assert!(matches!(call.ending, Ending::Unseen));
+    }
+
+    #[test]
+    fn a_text_that_grows_is_whole() {
+        let mut text = RawText::new(Vec::new());
+        for number in 0..200_u8 {
+            text.extend(&[number; 7]);
+        }
+        assert_eq!(text.as_bytes().len(), 1400);
+        assert!(
+            text.as_bytes()
+                .chunks(7)
+                .zip(0..)
+                .all(|(bytes, number)| bytes == [number; 7])
+        );
+    }
+}

@@ -110,6 +110,20 @@ impl HashField {
     }
 }
 
+impl HashField {
+    /// What goes into the hash before the bytes.
+    pub(crate) fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Credential => b"llm-audit/credential/v1\0",
+            Self::Input => b"llm-audit/input/v1\0",
+            Self::Output => b"llm-audit/output/v1\0",
+            Self::SystemPrompt => b"llm-audit/system_prompt/v1\0",
+            Self::Tools => b"llm-audit/tools/v1\0",
+            Self::User => b"llm-audit/user/v1\0",
+        }
+    }
+}
+
 impl FromStr for HashField {
     type Err = DigestError;
 
@@ -294,6 +308,21 @@ const KEYED_HASH_BYTES: usize = ALGORITHM.len() + 4 + KEY_ID_BYTES + 64 + 3;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_before_the_bytes_names_the_field() {
+        for name in [
+            "credential",
+            "input",
+            "output",
+            "system_prompt",
+            "tools",
+            "user",
+        ] {
+            let field: HashField = name.parse().unwrap();
+            assert_eq!(field.prefix(), format!("llm-audit/{name}/v1\0").as_bytes());
+        }
+    }
 
     #[test]
     fn digests_parse_only_what_they_print() {

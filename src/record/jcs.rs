@@ -55,10 +55,7 @@ impl Form {
 
     fn whole(&mut self, negative: bool, magnitude: u64) -> io::Result<()> {
         if magnitude > MAX_SAFE_INTEGER {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "numbers of the canonical form are doubles"
-            )]
+            // Numbers of the canonical form are doubles.
             let number = magnitude as f64;
             return self.double(if negative { -number } else { number });
         }
@@ -146,14 +143,11 @@ fn units(key: &[u8]) -> Vec<u16> {
 struct Writing<'a>(&'a mut Form);
 
 macro_rules! whole_numbers {
-    ($($method:ident $type:ty),+) => {
+    ($sign:expr; $($method:ident $type:ty),+) => {
         $(fn $method<W: ?Sized + io::Write>(&mut self, _writer: &mut W, value: $type) -> io::Result<()> {
-            #[expect(clippy::allow_attributes, reason = "only some of the types are signed")]
-            #[allow(unused_comparisons, clippy::cast_lossless)]
-            let negative = value < 0;
+            let negative: fn($type) -> bool = $sign;
             match u64::try_from(value.abs_diff(0)) {
-                Ok(magnitude) => self.0.whole(negative, magnitude),
-                #[expect(clippy::cast_precision_loss, reason = "numbers of the canonical form are doubles")]
+                Ok(magnitude) => self.0.whole(negative(value), magnitude),
                 Err(_) => self.0.double(value as f64),
             }
         })+
@@ -161,10 +155,10 @@ macro_rules! whole_numbers {
 }
 
 impl Formatter for Writing<'_> {
-    whole_numbers!(
-        write_i8 i8, write_i16 i16, write_i32 i32, write_i64 i64, write_i128 i128,
-        write_u8 u8, write_u16 u16, write_u32 u32, write_u64 u64, write_u128 u128
-    );
+    whole_numbers!(|value| value < 0;
+        write_i8 i8, write_i16 i16, write_i32 i32, write_i64 i64, write_i128 i128);
+    whole_numbers!(|_| false;
+        write_u8 u8, write_u16 u16, write_u32 u32, write_u64 u64, write_u128 u128);
 
     fn write_null<W: ?Sized + io::Write>(&mut self, _writer: &mut W) -> io::Result<()> {
         self.0.put(b"null")

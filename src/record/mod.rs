@@ -77,7 +77,7 @@ pub use self::digest::{DigestError, HashField, HashForm, KeyId, KeyedHash, Mac, 
 pub use self::envelope::{Actor, Envelope, StreamPosition, TraceContext};
 pub use self::fields::{AuditRecord, Body, Severity};
 pub use self::id::{IdError, RecordId, SpanId, StreamId, TraceId};
-pub(crate) use self::money::USD_BYTES;
+pub(crate) use self::money::{USD_BYTES, UsdSum};
 pub use self::money::{Usd, UsdError};
 pub use self::parse::RecordError;
 pub(crate) use self::parse::{Fields, OwnedValue};

@@ -62,6 +62,15 @@ impl Label {
         ))
     }
 
+    /// The parts in one, cut as [`clip`](Self::clip) cuts.
+    pub(crate) fn join(parts: &[&str]) -> Self {
+        let mut inline = ArrayString::new();
+        if parts.iter().all(|part| inline.try_push_str(part).is_ok()) {
+            return Self(Text::Inline(inline));
+        }
+        Self::clip(&parts.concat())
+    }
+
     /// The text.
     #[must_use]
     #[inline]
@@ -282,6 +291,10 @@ mod tests {
             let text = "x".repeat(length);
             let (clipped, parsed) = (Label::clip(&text), text.parse::<Label>().unwrap());
             assert_eq!(clipped, parsed);
+            assert_eq!(
+                Label::join(&[&text[..length / 2], &text[length / 2..]]),
+                parsed
+            );
             assert_eq!(parsed.as_str(), text);
             assert!(clipped < Label::clip(&format!("{text}y")) || length == Label::MAX_BYTES);
         }

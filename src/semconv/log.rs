@@ -10,9 +10,10 @@
 //! | `trace_id`, `span_id`, `flags` (sampled) | its place in a trace |
 //! | `attributes` | every row of the attribute table that the record has, the stream number and the authentication code last |
 
+use super::attributes::Attributes;
 use super::start::{self, StartRef};
 use super::wire::{Write as _, bytes_field_len, varint_len};
-use crate::record::attribute::{self, Attribute, Role};
+use crate::record::attribute::{self, Role};
 use crate::record::{
     AuditRecord, BodyRef, CallRef, CostRef, FieldName, Label, Mac, RecordRef, StreamId,
     StreamPosition, USD_BYTES, Value, decimal,
@@ -43,16 +44,17 @@ impl LogForm {
         let record = &record;
         self.write_head(record);
         self.write_body(record);
-        let out = &mut self.bytes;
+        let mut attributes = Attributes::behind(&mut self.bytes);
         record.walk(&mut |name, value| match name {
-            FieldName::Class(name) => write_attribute(out, name, value),
+            FieldName::Class(name) => attributes.write_named(name, value),
             FieldName::Row(row) => {
                 let stands = matches!(row.role, Role::Proven | Role::Derived);
                 if stands && row.name != attribute::STREAM_SEQ.name {
-                    write_row(out, row, value);
+                    attributes.write(row, value);
                 }
             }
         });
+        attributes.end();
     }
 
     /// Replaces what the buffer holds by what is written when a call begins.
@@ -115,15 +117,6 @@ pub(super) fn write_text_head(out: &mut Vec<u8>, name: &str, text_length: usize)
     out.bytes_field(KEY, name.as_bytes());
     out.bytes_head(VALUE, value_len);
     out.bytes_head(STRING_VALUE, text_length);
-}
-
-/// Appends an attribute that stands in a row of the table.
-#[inline]
-pub(super) fn write_row(out: &mut Vec<u8>, row: &'static Attribute, value: Value<'_>) {
-    let value_len = any_value_len(value);
-    out.bytes_head(ATTRIBUTES, row.otlp_key.len() + bytes_field_len(value_len));
-    out.extend_from_slice(row.otlp_key);
-    write_value(out, value_len, value);
 }
 
 /// Appends an attribute.

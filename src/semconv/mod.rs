@@ -4,6 +4,7 @@
 //! record is encoded once and every later hand only copies bytes. The generated types of `opentelemetry-proto` are the
 //! oracle of the tests.
 
+mod attributes;
 pub mod dialect;
 mod log;
 mod read;

@@ -10,6 +10,7 @@
 //! constants: kind `call`, status `unknown` with the reason `end_not_recorded`, no usage and no cost, sanitization
 //! skipped. It never leaves the process: the version is that of the spool's frames.
 
+use super::attributes::Attributes;
 use super::log;
 use super::read;
 use super::wire::Write as _;
@@ -41,7 +42,8 @@ pub(super) fn write(out: &mut Vec<u8>, start: &StartRef<'_>) {
         out.bytes_field(log::SPAN_ID, trace.span_id.as_bytes());
     }
     let parent = start.trace.and_then(|trace| trace.parent_span_id);
-    let mut text = |row, text: &str| log::write_row(out, row, Value::Text(text));
+    let mut attributes = Attributes::behind(out);
+    let mut text = |row, text: &str| attributes.write(row, Value::Text(text));
     text(&attribute::OPERATION_NAME, start.operation.as_str());
     if let Some(provider) = start.provider {
         text(&attribute::PROVIDER_NAME, provider.as_str());
@@ -60,6 +62,7 @@ pub(super) fn write(out: &mut Vec<u8>, start: &StartRef<'_>) {
     if let Some(hash) = &start.user_hash {
         text(&attribute::USER_HASH, hash.as_str());
     }
+    attributes.end();
 }
 
 /// The record of a call of which only the start was seen.

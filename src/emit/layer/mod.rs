@@ -24,6 +24,7 @@ use self::callsite::{Begins, Callsites};
 use self::fields::{Collector, Fields, take_field};
 use super::canary::Sight;
 use super::recorder::Recorder;
+use super::spare;
 use crate::record::{Label, RawText, TraceContext};
 
 pub use self::span_ext::{AuditError, AuditSpanExt};
@@ -158,7 +159,9 @@ impl AuditLayer {
     }
 
     fn end(&self, mut open: OpenCall) {
-        let Some(begun) = open.begun else { return };
+        let Some(begun) = open.begun else {
+            return spare::put_call(open.call);
+        };
         let end = open
             .last_exit
             .unwrap_or_else(|| self.recorder.clock().moment());

@@ -365,9 +365,11 @@ pub(crate) fn json<T: Serialize + ?Sized>(
     field: &'static str,
     value: &T,
 ) -> Result<RawText, AuditError> {
-    serde_json::to_vec(value)
-        .map(RawText::new)
-        .map_err(|_| AuditError::NotJson { field })
+    let mut text = RawText::new(Vec::new());
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => Ok(text),
+        Err(_) => Err(AuditError::NotJson { field }),
+    }
 }
 
 /// `error.type` of an error whose class nobody named.
