@@ -5,6 +5,11 @@ use tracing::info_span;
 
 /// One call with 25 attributes: 14 texts, 8 whole numbers, 3 floating-point numbers. The prompt goes to whoever audits.
 pub(crate) fn call(number: u64) {
+    call_with(number, PROMPT);
+}
+
+/// The call, with a prompt of the caller's.
+pub(crate) fn call_with(number: u64, prompt: &str) {
     let span = info_span!(
         "chat",
         gen_ai.operation.name = "chat",
@@ -35,7 +40,7 @@ pub(crate) fn call(number: u64) {
     );
     span.in_scope(|| {
         // Under the stock pipeline nobody audits, and the prompt goes nowhere.
-        let _ = span.audit_input(PROMPT);
+        let _ = span.audit_input(prompt);
     });
 }
 
