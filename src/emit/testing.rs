@@ -45,6 +45,7 @@ impl Bench {
         Self::with(JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         })
     }
 
@@ -57,6 +58,7 @@ impl Bench {
         let options = JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            ..JournalOptions::default()
         };
         Self::made(options, clock)
     }
@@ -101,6 +103,7 @@ impl Bench {
         let options = JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         };
         let recorder = recorder(&directory, options, &keys, Clock::system());
         assert_eq!(recorder.adopt(), 1);

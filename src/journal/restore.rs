@@ -31,19 +31,7 @@ impl Journal {
         // A sync that is under way ends first.
         let mut flusher = lock(&self.flusher);
         *lock(&self.lock) = held;
-        flusher.spare_pause = 0;
-        let mut writer = self.shared.writer();
-        // Spares without names would become segments without names.
-        writer.spares.clear();
-        writer.directory_changed = true;
-        let oldest = writer.unsynced.first().or(writer.active.as_ref());
-        let Some(oldest) = oldest else {
-            return Ok(FrameIndex(writer.next));
-        };
-        // Also what was synced: it is on disk under no name.
-        let kept = oldest.segment.first();
-        flusher.suspect = Some(flusher.suspect.map_or(kept, |suspect| suspect.min(kept)));
-        Ok(FrameIndex(kept))
+        Ok(FrameIndex(flusher.displaced(&self.shared)))
     }
 }
 
@@ -52,11 +40,12 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::journal::{Entry, FrameKind, JournalOptions, Room};
+    use crate::journal::{Entry, FrameKind, JournalOptions, Room, Writing};
 
     const OPTIONS: JournalOptions = JournalOptions {
         segment_bytes: 64 << 10,
         capacity_bytes: 1 << 20,
+        writing: Writing::Calls,
     };
 
     /// The numbers of the frames that can be read, and of those that are missing.
@@ -74,9 +63,15 @@ mod tests {
 
     #[test]
     fn a_deleted_directory_is_made_again_with_all_that_is_in_open_files() {
+        for writing in [Writing::Calls, Writing::Mapped] {
+            deleted_and_made_again(JournalOptions { writing, ..OPTIONS });
+        }
+    }
+
+    fn deleted_and_made_again(options: JournalOptions) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a/journal");
-        let (journal, _) = Journal::open(&path, OPTIONS, b"meta", 7).unwrap();
+        let (journal, _) = Journal::open(&path, options, b"meta", 7).unwrap();
         let append = |bytes: usize| {
             let payload = vec![1; bytes];
             journal.append(FrameKind(1), &payload, Room::Free).unwrap()
@@ -100,7 +95,7 @@ mod tests {
         assert_eq!(kept, FrameIndex(4));
         assert_eq!(read(&journal), ((4..8).collect(), 4));
         drop(journal);
-        let (journal, recovered) = Journal::open(&path, OPTIONS, b"meta", 8).unwrap();
+        let (journal, recovered) = Journal::open(&path, options, b"meta", 8).unwrap();
         assert_eq!((recovered.frames, recovered.next), (4, FrameIndex(8)));
         assert_eq!(read(&journal).0, [4, 5, 6, 7]);
     }
