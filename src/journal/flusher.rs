@@ -45,6 +45,26 @@ impl Flusher {
         }
     }
 
+    /// The directory was taken away, and is there again without what was in it. Returns the index of the first frame that
+    /// stands in a file that is still open: from there on all is written again, with the next flush.
+    pub(super) fn displaced(&mut self, shared: &Shared) -> u64 {
+        self.spare_pause = 0;
+        self.stop_warming();
+        let mut writer = shared.writer();
+        // Spares without names would become segments without names.
+        writer.spares.clear();
+        writer.directory_changed = true;
+        writer.set_warming(false);
+        let oldest = writer.unsynced.first().or(writer.active.as_ref());
+        let Some(oldest) = oldest else {
+            return writer.next;
+        };
+        // Also what was synced: it is on disk under no name.
+        let kept = oldest.segment.first();
+        self.suspect = Some(self.suspect.map_or(kept, |suspect| suspect.min(kept)));
+        kept
+    }
+
     /// Makes durable what has been appended, and writes again what a sync before this one could not.
     pub(super) fn flush(&mut self, shared: &Shared) -> Result<(), SyncError> {
         if let Some(from) = self.suspect {

@@ -28,9 +28,9 @@ use super::{
 /// Dropping it neither syncs nor deletes: what was appended is in the page cache, and the next open recovers it.
 pub struct Journal {
     pub(super) shared: Arc<Shared>,
-    flusher: Mutex<Flusher>,
+    pub(super) flusher: Mutex<Flusher>,
     cursors: Mutex<()>,
-    _lock: Lock,
+    pub(super) lock: Mutex<Lock>,
 }
 
 /// How much of its room a journal has taken.
@@ -97,7 +97,7 @@ impl Journal {
             shared: Arc::new(shared),
             flusher: Mutex::default(),
             cursors: Mutex::default(),
-            _lock: lock_held,
+            lock: Mutex::new(lock_held),
         };
         // Without room for it the journal still opens: what is in it can be read and released.
         lock(&journal.flusher).prepare_spares(&journal.shared);
@@ -310,7 +310,7 @@ impl Journal {
         })
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.shared.site.directory.path.clone()
     }
 }
@@ -389,7 +389,7 @@ fn check(options: JournalOptions, meta: &[u8]) -> Result<(), JournalError> {
 }
 
 /// A panic cannot leave what these locks guard half changed in a way that matters: no step of a change panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

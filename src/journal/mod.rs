@@ -133,6 +133,7 @@ mod peek;
 mod reader;
 mod recovery;
 mod rehome;
+mod restore;
 mod room;
 mod scan;
 mod segment;
