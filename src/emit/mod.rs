@@ -16,8 +16,8 @@ mod layer;
 mod pulse;
 mod recorder;
 pub(crate) mod sender;
-pub(crate) mod spare;
-mod spool;
+mod spare;
+pub(crate) mod spool;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
