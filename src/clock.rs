@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use crate::record::{RecordId, SpanId, StreamId, Timestamp, TraceId};
@@ -48,6 +48,8 @@ struct Ids {
 pub struct FixedClock {
     nanos: AtomicU64,
     draws: AtomicU64,
+    /// By how much the time of day has been set, beside the clock that never goes back.
+    set_by_nanos: AtomicI64,
 }
 
 impl Clock {
@@ -70,6 +72,7 @@ impl Clock {
         Self::Fixed(FixedClock {
             nanos: AtomicU64::new(start.unix_nanos()),
             draws: AtomicU64::new(0),
+            set_by_nanos: AtomicI64::new(0),
         })
     }
 
@@ -81,7 +84,10 @@ impl Clock {
     )]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::Fixed(clock) => Timestamp::from_unix_nanos(clock.tick()),
+            Self::Fixed(clock) => {
+                let set_by = clock.set_by_nanos.load(Ordering::Relaxed);
+                Timestamp::from_unix_nanos(clock.tick().saturating_add_signed(set_by))
+            }
             Self::System(_) => {
                 let since_epoch = SystemTime::now()
                     .duration_since(SystemTime::UNIX_EPOCH)
@@ -177,6 +183,11 @@ impl Ids {
 }
 
 impl FixedClock {
+    /// Sets the time of day forward, or back, as somebody does who sets a machine's clock. Moments are not touched.
+    pub fn set_by(&self, nanos: i64) {
+        self.set_by_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
     fn tick(&self) -> u64 {
         self.nanos.fetch_add(1_000, Ordering::Relaxed)
     }

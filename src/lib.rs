@@ -38,6 +38,7 @@
 //!
 //! # Features
 //! * `emit` (default): what an application links; no C code, no database, no web server
+//! * `tls`: sending over https, with client certificates; it brings rustls on ring, which is C and assembly
 //! * `cli`: the command line over the files of a data directory
 //! * `demo`: `llm-audit demo`, with provider emulator, real clients and a receiver in one process
 //!
@@ -73,7 +74,7 @@ pub mod cli;
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,
     BuildError, CallGuard, CallStart, ChangeRecord, Drained, Durability, GuardError, Health,
-    NotInstalled, OnFailure, Spans, keyring_file, stream,
+    NotInstalled, OnFailure, Spans, failure, keyring_file, otlp, stream,
 };
 pub use self::provider::Provider;
 pub use self::record::{AccessOutcome, RecordId};

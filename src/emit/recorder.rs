@@ -1,12 +1,17 @@
 //! The recorder: takes captured calls through the gate into the spool. What layer, guard and streams stand on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use super::bell::Bell;
+use super::canary::Canary;
+use super::failure::{Durability, Modes, OnFailure};
 use super::health::Health;
+use super::late::Late;
+use super::room::{Hope, WaitingRoom};
 use super::spare;
-use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
+use super::spool::{Kept, Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
 use crate::record::{
@@ -18,12 +23,19 @@ use crate::semconv::{LogForm, SpanIdentity};
 /// The way from a captured call to the disk.
 #[derive(Debug)]
 pub(crate) struct Recorder {
+    /// First, since it goes first: what is owed is told while the spool is there.
+    late: Late,
     gate: Gate,
     spool: Arc<Spool>,
     clock: Arc<Clock>,
     bell: Arc<Bell>,
     service: Option<Label>,
     spans: Spans,
+    modes: Modes,
+    room: WaitingRoom,
+    canary: Canary,
+    /// Calls that were admitted and not dismissed.
+    open_calls: AtomicU64,
     /// Read while a record is written, so that none is written behind the last one.
     closed: RwLock<Closed>,
     enabled: AtomicBool,
@@ -56,6 +68,8 @@ pub(crate) enum RecordFault {
     Append(#[from] AppendError),
     #[error("the auditor has been shut down")]
     Closed,
+    #[error("{limit} calls are open, which is the limit")]
+    TooManyOpen { limit: u64 },
 }
 
 impl Recorder {
@@ -65,9 +79,10 @@ impl Recorder {
         clock: Arc<Clock>,
         bell: Arc<Bell>,
         service: Option<Label>,
-        spans: Spans,
+        (spans, modes): (Spans, Modes),
     ) -> Self {
         let (closed, enabled) = (RwLock::new(Closed::No), AtomicBool::new(true));
+        let late = Late::new(&spool, &clock);
         Self {
             gate,
             spool,
@@ -75,6 +90,11 @@ impl Recorder {
             bell,
             service,
             spans,
+            modes,
+            room: WaitingRoom::default(),
+            canary: Canary::default(),
+            late,
+            open_calls: AtomicU64::new(0),
             closed,
             enabled,
         }
@@ -83,6 +103,51 @@ impl Recorder {
     /// Time, identifiers and dice.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How it behaves where a call says nothing else.
+    pub(crate) fn modes(&self) -> &Modes {
+        &self.modes
+    }
+
+    /// Whether the layer still sees what it is to see.
+    pub(crate) fn canary(&self) -> &Canary {
+        &self.canary
+    }
+
+    /// Where threads wait for room.
+    pub(crate) fn room(&self) -> &WaitingRoom {
+        &self.room
+    }
+
+    /// Takes in one more open call, which is to be [dismissed](Self::dismiss).
+    pub(crate) fn admit(&self) -> Result<(), RecordFault> {
+        let limit = self.modes.open_calls;
+        if self.open_calls.fetch_add(1, Ordering::Relaxed) < limit {
+            return Ok(());
+        }
+        self.dismiss();
+        Err(RecordFault::TooManyOpen { limit })
+    }
+
+    /// An open call is open no more.
+    pub(crate) fn dismiss(&self) {
+        self.open_calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Tries to record something; with [`OnFailure::WaitForRoom`], until there is room for it. The caller holds no lock,
+    /// and neither does the attempt when it has failed.
+    pub(crate) fn try_as<T>(
+        &self,
+        on_failure: OnFailure,
+        mut attempt: impl FnMut() -> Result<T, RecordFault>,
+    ) -> Result<T, RecordFault> {
+        let OnFailure::WaitForRoom(patience) = on_failure else {
+            return attempt();
+        };
+        let knock = || self.bell.ring();
+        self.room
+            .try_with(patience, &self.clock, knock, RecordFault::hope, attempt)
     }
 
     /// Whether calls, changes and accesses are recorded.
@@ -140,13 +205,24 @@ impl Recorder {
         let started = self.lane().start(view, call.record_id, log.as_bytes());
         spare::put_log(log);
         let token = started?;
-        self.bell.ring();
+        self.ring();
         Ok(token)
     }
 
-    /// Records how a call ended. Its raw text is wiped before anything is written.
+    /// Records how a call ended, as the layer does.
     pub(crate) fn end(
         &self,
+        call: Box<CapturedCall>,
+        view: SpanView,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
+        self.end_as(self.modes.layer, call, view, start)
+    }
+
+    /// Records how a call ended. Its raw text is wiped before anything is written or waited for.
+    pub(crate) fn end_as(
+        &self,
+        on_failure: OnFailure,
         call: Box<CapturedCall>,
         view: SpanView,
         start: Option<StartToken>,
@@ -157,8 +233,14 @@ impl Recorder {
             log.write_ref(record, Some(self.lane().stream()));
         });
         spare::put_call(call);
-        let written = self.finish(view, id, &log, start);
+        let written = self.try_as(on_failure, || {
+            let _open = self.open()?;
+            self.append(view, id, &log, start.as_ref())
+        });
         spare::put_log(log);
+        if let (Some(start), Err(_)) = (start, &written) {
+            self.lane().abandon(start);
+        }
         written
     }
 
@@ -170,13 +252,16 @@ impl Recorder {
         start: Option<StartToken>,
     ) {
         if let Err(fault) = self.end(call, view, start) {
-            self.lane().count_loss(fault.reason());
+            self.count_loss(&fault);
         }
     }
 
     /// Counts a record that could not be written.
     pub(crate) fn count_loss(&self, fault: &RecordFault) {
         self.lane().count_loss(fault.reason());
+        if matches!(fault, RecordFault::Closed) {
+            self.late.tell();
+        }
     }
 
     /// Records a change.
@@ -248,6 +333,8 @@ impl Recorder {
             open_calls: self.lane().open_starts(),
             spool_bytes: (usage.bytes, usage.capacity),
             failed_syncs: self.bell.failed_syncs(),
+            spool_made_again: self.spool.times_made_again(),
+            hidden: self.canary.hidden(),
             unreadable: self.spool.unreadable(),
             ..delivered
         }
@@ -261,6 +348,41 @@ impl Recorder {
         // A stop that cannot be written shows as a stream without one.
         let _ = self.append_record(&stop);
         *closed = Closed::Yes;
+        drop(closed);
+        self.room.call();
+    }
+
+    /// Makes the spool's directory again where somebody has taken it away, and says so in the trail.
+    pub(crate) fn keep_in_place(&self) {
+        if let Kept::MadeAgain { lost } = self.spool.keep_in_place() {
+            let detail = serde_json::json!({ "spool": "made_again", "lost": lost });
+            // Where even this cannot be written, the gap record that is owed tells of the loss.
+            let _ = self.system(SystemEvent::Configuration, &detail);
+        }
+    }
+
+    /// Looks whether the layer still sees what it is to see, and tells when that has changed.
+    pub(crate) fn look_out(&self, every: Duration) {
+        if !self.canary.is_due(self.clock.moment(), every) {
+            return;
+        }
+        if let Some(sight) = self.canary.look() {
+            let _ = self.system(SystemEvent::Configuration, &sight);
+        }
+    }
+
+    /// Rings as early as this auditor's records are to be on disk.
+    pub(crate) fn hurry(&self, durability: Durability) {
+        if durability > self.modes.durability {
+            self.bell.ring();
+        }
+    }
+
+    fn ring(&self) {
+        match self.modes.durability {
+            Durability::Buffered => self.bell.ring_softly(),
+            Durability::GroupCommit | Durability::Strict => self.bell.ring(),
+        }
     }
 
     /// This process's lane.
@@ -287,26 +409,15 @@ impl Recorder {
         written
     }
 
-    fn finish(
-        &self,
-        view: SpanView,
-        id: RecordId,
-        log: &LogForm,
-        start: Option<StartToken>,
-    ) -> Result<FrameIndex, RecordFault> {
-        let _open = self.open()?;
-        self.append(view, id, log, start)
-    }
-
     fn append(
         &self,
         view: SpanView,
         id: RecordId,
         log: &LogForm,
-        start: Option<StartToken>,
+        start: Option<&StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        let index = self.lane().finish(view, id, log.as_bytes(), start)?;
-        self.bell.ring();
+        let index = self.lane().try_finish(view, id, log.as_bytes(), start)?;
+        self.ring();
         Ok(index)
     }
 
@@ -343,6 +454,18 @@ impl RecordFault {
             Self::Append(AppendError::TooLarge { .. }) => "record_too_large",
             Self::Append(_) => "spool_failed",
             Self::Closed => "shut_down",
+            Self::TooManyOpen { .. } => "too_many_open_calls",
+        }
+    }
+
+    /// Whether the same record may be written later.
+    fn hope(&self) -> Hope {
+        match self {
+            Self::Append(AppendError::Full { .. } | AppendError::Io { .. }) => Hope::May,
+            Self::Append(_) | Self::Closed | Self::TooManyOpen { .. } => Hope::None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

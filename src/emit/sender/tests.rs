@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use self::collector::Collector;
 use super::*;
+use crate::emit::otlp::{Compression, Protocol};
 use crate::emit::spool::{Consumer, FINAL, Lane, Origin, SpanView};
 use crate::journal::JournalOptions;
 use crate::record::keyring::Keyring;
@@ -88,11 +89,11 @@ impl Trail {
 
     fn config(&self, collector: &Collector) -> SenderConfig {
         SenderConfig {
-            endpoint: collector.endpoint(),
-            headers: Vec::new(),
-            timeout: PATIENCE,
+            logs: target(&collector.endpoint(), Signal::Logs),
+            traces: target(&collector.endpoint(), Signal::Traces),
             batch_records: 512,
             batch_bytes: 2 << 20,
+            in_flight: 4,
             backoff: Backoff {
                 first: Duration::from_millis(1),
                 most: Duration::from_millis(20),
@@ -132,10 +133,24 @@ impl Trail {
     }
 }
 
+/// A receiver of OTLP/gRPC.
+fn target(endpoint: &str, signal: Signal) -> TargetConfig {
+    let endpoint = Endpoint::parse(endpoint, Protocol::Grpc, signal, Reach::All, Scheme::Http);
+    TargetConfig {
+        endpoint: endpoint.unwrap(),
+        protocol: Protocol::Grpc,
+        headers: Vec::new(),
+        timeout: PATIENCE,
+        compression: Compression::None,
+        certificates: Certificates::default(),
+    }
+}
+
 fn open(directory: &TempDir, service: &str, keys: &Arc<Keyring>, clock: &Clock) -> Spool {
     let options = JournalOptions {
         segment_bytes: 1 << 20,
         capacity_bytes: 8 << 20,
+        writing: crate::journal::Writing::Calls,
     };
     let consumers = vec![Consumer::Logs, Consumer::Traces];
     let origin = Origin::new(Some(&Label::clip(service)), &[]);
