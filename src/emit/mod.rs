@@ -22,7 +22,7 @@ mod pulse;
 mod recorder;
 mod room;
 pub(crate) mod sender;
-pub(crate) mod spare;
+mod spare;
 pub(crate) mod spool;
 pub mod stream;
 #[cfg(test)]
