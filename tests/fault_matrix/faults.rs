@@ -94,13 +94,13 @@ fn a_receiver_that_is_not_there_yet(column: Column) {
 fn a_receiver_that_accepts_and_hangs(column: Column) {
     let scene = Scene::new(column);
     scene.server.doors(|number| {
-        if number <= 3 {
+        if number <= 2 {
             Door::Hangs
         } else {
             Door::Opens
         }
     });
-    scene.run(&ONCE);
+    scene.run_impatiently(&ONCE);
 }
 
 fn a_receiver_that_slams_the_door(column: Column) {
@@ -129,8 +129,8 @@ fn a_receiver_that_speaks_something_else(column: Column) {
 
 fn a_request_that_is_never_answered(column: Column) {
     let scene = Scene::new(column);
-    scene.server.play(first(2, Act::Hang));
-    scene.run(&ONCE);
+    scene.server.play(first(1, Act::Hang));
+    scene.run_impatiently(&ONCE);
 }
 
 fn a_connection_that_breaks_before_the_answer(column: Column) {
