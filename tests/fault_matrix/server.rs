@@ -24,7 +24,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
@@ -268,7 +268,7 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, column: Column) {
                         .write_all(b"220 mail.example.com ESMTP\r\n")
                         .await
                         .ok();
-                    stream.read(&mut [0; 1024]).await.ok();
+                    stream.readable().await.ok();
                 });
             }
             Door::Opens => {
