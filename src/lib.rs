@@ -74,7 +74,7 @@ pub mod cli;
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,
     BuildError, CallGuard, CallStart, ChangeRecord, Drained, Durability, GuardError, Health,
-    NotInstalled, OnFailure, Spans, keyring_file, otlp, stream,
+    NotInstalled, OnFailure, Spans, failure, keyring_file, otlp, stream,
 };
 pub use self::provider::Provider;
 pub use self::record::{AccessOutcome, RecordId};

@@ -11,6 +11,7 @@ use super::adopter::Adopter;
 use super::auditor::{Auditor, Running};
 use super::bell::Bell;
 use super::environment::Environment;
+use super::failure::{Durability, Modes, OnFailure};
 use super::flusher::{Cadence, Flusher};
 use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
@@ -101,6 +102,7 @@ pub struct AuditorBuilder {
     spool: JournalOptions,
     cadence: Cadence,
     spans: Spans,
+    modes: Modes,
 }
 
 #[derive(Debug, Clone)]
@@ -137,8 +139,10 @@ impl AuditorBuilder {
             cadence: Cadence {
                 sync: Duration::from_millis(5),
                 heartbeat: Duration::from_secs(60),
+                canary: Duration::from_secs(5),
             },
             spans: Spans::Auto,
+            modes: Modes::default(),
         }
     }
 
@@ -255,11 +259,55 @@ impl AuditorBuilder {
         self
     }
 
+    /// Between two looks whether a filter that was changed at run time hides calls from the layer: 5 s unless said.
+    pub fn canary_interval(mut self, interval: Duration) -> Self {
+        self.cadence.canary = interval;
+        self
+    }
+
+    /// What the layer does with a call that cannot be recorded: [`OnFailure::DropAndCount`] unless said.
+    pub fn layer_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.modes.layer = on_failure;
+        self
+    }
+
+    /// What [`Auditor::start`] does with a call that cannot be recorded, where the call says nothing else:
+    /// [`OnFailure::FailClosed`] unless said.
+    pub fn guard_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.modes.guard = on_failure;
+        self
+    }
+
+    /// When records count as written: [`Durability::GroupCommit`] unless said.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.modes.durability = durability;
+        self
+    }
+
+    /// When calls of [`Auditor::start`] count as written, where the call says nothing else: as
+    /// [`durability`](Self::durability) unless said. The stricter of the two holds.
+    pub fn guard_durability(mut self, durability: Durability) -> Self {
+        self.modes.guard_durability = durability;
+        self
+    }
+
+    /// Calls that may be open at a time, since each is kept in memory until it ends: 100,000 unless said. What is begun
+    /// beyond is not recorded, and counted.
+    pub fn open_calls(mut self, calls: u64) -> Self {
+        self.modes.open_calls = calls;
+        self
+    }
+
     /// Opens the spool and starts the auditor's threads.
     ///
     /// # Errors
     /// See [`BuildError`].
     pub fn build(self) -> Result<Auditor, BuildError> {
+        let meant = self.modes.check();
+        meant.map_err(|(setting, fault)| BuildError::Setting {
+            setting,
+            fault: fault.to_owned(),
+        })?;
         let clock = Arc::new(Clock::system());
         let data_dir = self.chosen_data_dir();
         make_private(&data_dir).map_err(|source| BuildError::DataDir {
@@ -287,7 +335,7 @@ impl AuditorBuilder {
             Arc::clone(&clock),
             Arc::clone(&bell),
             Some(service),
-            self.spans,
+            (self.spans, self.modes),
         ));
         let start = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "recording": if disabled { "off" } else { "on" } });
         recorder
@@ -296,8 +344,9 @@ impl AuditorBuilder {
         recorder.set_enabled(!disabled);
         let sender = self.start_sender(&data_dir, &spool, &pulse, clock)?;
         let lines = self.start_lines(&data_dir, &spool, &pulse)?;
+        let (adopting, beating) = (Arc::clone(&recorder), Arc::clone(&pulse));
         let adopter =
-            Adopter::start(Arc::clone(&recorder), Arc::clone(&pulse)).map_err(BuildError::Start)?;
+            Adopter::start(adopting, beating, self.cadence.canary).map_err(BuildError::Start)?;
         let flusher = Flusher::start(Arc::clone(&recorder), bell, pulse, self.cadence)
             .map_err(BuildError::Start)?;
         Ok(Auditor::new(
@@ -342,7 +391,8 @@ impl AuditorBuilder {
         Ok(Some(started.map_err(BuildError::Start)?))
     }
 
-    fn chosen_data_dir(&self) -> PathBuf {
+    /// Where everything is kept.
+    pub(crate) fn chosen_data_dir(&self) -> PathBuf {
         let from_environment = || {
             self.environment
                 .get("LLM_AUDIT_DATA_DIR")
@@ -355,19 +405,25 @@ impl AuditorBuilder {
     }
 
     fn read_keyring(&self, data_dir: &Path, clock: &Clock) -> Result<Keyring, BuildError> {
-        let in_data_dir = data_dir.join("keyring.json");
-        let named = match &self.keyring {
-            KeyringChoice::At(path) => Some(path.clone()),
-            KeyringChoice::GenerateInDataDir => {
-                return Ok(keyring_file::read_or_generate(&in_data_dir, clock)?);
-            }
-            KeyringChoice::Default => self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from),
-        };
-        let path = named.unwrap_or(in_data_dir);
+        let path = self.chosen_keyring(data_dir);
+        if matches!(self.keyring, KeyringChoice::GenerateInDataDir) {
+            return Ok(keyring_file::read_or_generate(&path, clock)?);
+        }
         if !path.exists() {
             return Err(BuildError::NoKeyring { path });
         }
         Ok(keyring_file::read(&path)?)
+    }
+
+    /// Where the keyring is.
+    pub(crate) fn chosen_keyring(&self, data_dir: &Path) -> PathBuf {
+        let in_data_dir = || data_dir.join("keyring.json");
+        let from_environment = || self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from);
+        match &self.keyring {
+            KeyringChoice::At(path) => path.clone(),
+            KeyringChoice::GenerateInDataDir => in_data_dir(),
+            KeyringChoice::Default => from_environment().unwrap_or_else(in_data_dir),
+        }
     }
 
     fn consumers(&self) -> Result<Vec<Consumer>, BuildError> {

@@ -11,6 +11,8 @@
 //!
 //! What the code sets wins over the environment.
 
+mod oddities;
+
 use std::collections::BTreeMap;
 
 /// The variables of a process.

@@ -12,8 +12,7 @@
 //! This file never changes its output. Another form is another version, with another `llm_audit.schema`.
 
 use super::attribute::{self, Role};
-use super::fields::Value;
-use super::{AuditRecord, Label, RecordError, parse};
+use super::{AuditRecord, Label, RecordError, Value, parse};
 
 /// The canonical bytes of the record.
 ///
@@ -93,18 +92,7 @@ pub(crate) fn write_int(out: &mut Vec<u8>, number: u64) {
     if quote {
         out.push(b'"');
     }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).expect("a remainder of ten is one digit");
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(super::decimal::encode(number, &mut [0; 20]).as_bytes());
     if quote {
         out.push(b'"');
     }
@@ -141,9 +129,7 @@ pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
 /// everything else as it is. The bytes are UTF-8.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    // One pass without a branch a byte: most texts have nothing to escape.
-    let escapes = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    if !text.iter().fold(false, |any, byte| any | escapes(byte)) {
+    if !has_escapes(text) {
         out.extend_from_slice(text);
         out.push(b'"');
         return;
@@ -174,6 +160,28 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     }
     out.extend_from_slice(&text[plain..]);
     out.push(b'"');
+}
+
+/// Whether there is a byte that is escaped. Most texts have none, so eight bytes are looked at in one go.
+fn has_escapes(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // The highest bit of a byte that is smaller than `limit` becomes one, and perhaps that of a byte above such a one: a
+    // word without such a byte gives 0, and no other does.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let escapes = |bytes: &[u8; 8]| {
+        let word = u64::from_le_bytes(*bytes);
+        // With the second bit turned over, the quotation mark comes to stand next to the control characters.
+        below(word ^ (ONES << 1), 0x21) | below(word ^ (ONES * u64::from(b'\\')), 1)
+    };
+    let Some(last) = text.last_chunk() else {
+        return text
+            .iter()
+            .any(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\');
+    };
+    let (words, _) = text.as_chunks();
+    let any = words.iter().fold(0, |any, word| any | escapes(word));
+    any | escapes(last) != 0
 }
 
 const MAX_SAFE_INTEGER: u64 = 1 << 53;

@@ -222,7 +222,7 @@ impl Keyring {
     pub fn hasher(&self, tenant: Option<&str>) -> ContentHasher {
         let key = &self.keys[self.hash];
         ContentHasher {
-            key: key.id.clone(),
+            key: key.id,
             keyed: tenant_key(key, tenant.unwrap_or_default()),
         }
     }
@@ -235,7 +235,7 @@ impl Keyring {
             .rev()
             .filter(|key| key.purpose == KeyPurpose::Hash);
         keys.map(move |key| ContentHasher {
-            key: key.id.clone(),
+            key: key.id,
             keyed: tenant_key(key, tenant.unwrap_or_default()),
         })
     }
@@ -244,7 +244,7 @@ impl Keyring {
     #[must_use]
     pub fn authenticate(&self) -> MacWriter {
         MacWriter {
-            key: self.keys[self.mac].id.clone(),
+            key: self.keys[self.mac].id,
             keyed: self.record_key.clone(),
         }
     }
@@ -340,9 +340,8 @@ impl ContentHasher {
     #[must_use]
     pub fn hash(&self, field: HashField, form: HashForm, bytes: &[u8]) -> KeyedHash {
         let mut keyed = self.keyed.clone();
-        for part in [DOMAIN, field.as_str().as_bytes(), b"/v1\0", bytes] {
-            keyed.update(part);
-        }
+        keyed.update(field.prefix());
+        keyed.update(bytes);
         KeyedHash::new(form, &self.key, &keyed.finalize().into_bytes().into())
     }
 }
@@ -469,7 +468,6 @@ impl Drop for KeyEntry {
 
 const FORMAT: &str = "llm-audit-keyring";
 const VERSION: u64 = 1;
-const DOMAIN: &[u8] = b"llm-audit/";
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ pub fn write_canonical(
     out: &mut Vec<u8>,
 ) -> bool {
     out.clear();
+    out.reserve(log_record.len() + MERGED_BYTES);
     let mut merge = Merge {
         out,
         service: service.map(|label| label.as_str().as_bytes()),
@@ -30,7 +31,6 @@ pub fn write_canonical(
         time: 0,
         trace_id: &[],
         span_id: &[],
-        last: &[],
         merged: 0,
     };
     merge.log_record(log_record).is_some()
@@ -60,45 +60,41 @@ struct Merge<'a, 'o> {
     time: u64,
     trace_id: &'a [u8],
     span_id: &'a [u8],
-    /// The key of the attribute before.
-    last: &'a [u8],
     /// How many of `MERGED` are through.
     merged: usize,
 }
 
 impl<'a> Merge<'a, '_> {
     fn log_record(&mut self, log_record: &'a [u8]) -> Option<()> {
-        for field in Fields::new(log_record) {
-            let (number, field) = field.ok()?;
-            match (u32::try_from(number).ok()?, field) {
-                (log::ATTRIBUTES, Field::Bytes(key_value)) => self.attribute(key_value)?,
-                // Behind an attribute they might come too late for their place.
-                (log::TIME | log::TRACE_ID | log::SPAN_ID, _) if !self.last.is_empty() => {
-                    return None;
-                }
-                (log::TIME, Field::Fixed64(nanos)) => self.time = nanos,
-                (log::TRACE_ID, Field::Bytes(id)) => self.trace_id = id,
-                (log::SPAN_ID, Field::Bytes(id)) => self.span_id = id,
-                _ => {}
-            }
+        let mut rest = log_record;
+        // What is no attribute stands before them: behind one it might come too late for its place.
+        while rest.first().is_some_and(|tag| *tag != ATTRIBUTE) {
+            rest = self.native(rest)?;
+        }
+        while !rest.is_empty() {
+            self.attribute(part(&mut rest, ATTRIBUTE)?)?;
         }
         self.merge_all_before(&[u8::MAX]);
         self.out.push(b'}');
         Some(())
     }
 
-    fn attribute(&mut self, key_value: &'a [u8]) -> Option<()> {
-        let mut fields = Fields::new(key_value);
-        let (Field::Bytes(key), Field::Bytes(any)) = (
-            field(&mut fields, log::KEY)?,
-            field(&mut fields, log::VALUE)?,
-        ) else {
-            return None;
-        };
-        if key <= self.last {
-            return None;
+    /// Reads the field that comes first and returns what is behind it.
+    fn native(&mut self, log_record: &'a [u8]) -> Option<&'a [u8]> {
+        let mut fields = Fields::new(log_record);
+        let (number, field) = fields.next()?.ok()?;
+        match (u32::try_from(number).ok()?, field) {
+            (log::TIME, Field::Fixed64(nanos)) => self.time = nanos,
+            (log::TRACE_ID, Field::Bytes(id)) => self.trace_id = id,
+            (log::SPAN_ID, Field::Bytes(id)) => self.span_id = id,
+            _ => {}
         }
-        self.last = key;
+        Some(fields.rest())
+    }
+
+    fn attribute(&mut self, mut key_value: &[u8]) -> Option<()> {
+        let key = part(&mut key_value, KEY)?;
+        let any = part(&mut key_value, VALUE)?;
         if DERIVED.iter().any(|name| key == name.as_bytes()) {
             return Some(());
         }
@@ -107,10 +103,13 @@ impl<'a> Merge<'a, '_> {
         self.value(any)
     }
 
-    fn value(&mut self, any: &[u8]) -> Option<()> {
+    fn value(&mut self, mut any: &[u8]) -> Option<()> {
+        if any.first() == Some(&STRING) {
+            canonical::write_string(self.out, part(&mut any, STRING)?);
+            return Some(());
+        }
         let (number, value) = Fields::new(any).next()?.ok()?;
         match (u32::try_from(number).ok()?, value) {
-            (log::STRING_VALUE, Field::Bytes(text)) => canonical::write_string(self.out, text),
             (log::INT_VALUE, Field::Varint(number)) => canonical::write_int(self.out, number),
             (log::BOOL_VALUE, Field::Varint(1)) => self.out.extend_from_slice(b"true"),
             (log::DOUBLE_VALUE, Field::Fixed64(bits)) if f64::from_bits(bits).is_finite() => {
@@ -122,19 +121,14 @@ impl<'a> Merge<'a, '_> {
         Some(())
     }
 
-    fn texts(&mut self, values: &[u8]) -> Option<()> {
+    fn texts(&mut self, mut values: &[u8]) -> Option<()> {
         self.out.push(b'[');
-        for (at, value) in Fields::new(values).enumerate() {
-            let (_, Field::Bytes(any)) = value.ok()? else {
-                return None;
-            };
-            if at > 0 {
+        while !values.is_empty() {
+            let mut any = part(&mut values, ITEM)?;
+            canonical::write_string(self.out, part(&mut any, STRING)?);
+            if !values.is_empty() {
                 self.out.push(b',');
             }
-            let Field::Bytes(text) = field(&mut Fields::new(any), log::STRING_VALUE)? else {
-                return None;
-            };
-            canonical::write_string(self.out, text);
         }
         self.out.push(b']');
         Some(())
@@ -183,10 +177,33 @@ fn digits_of<'d>(id: &[u8], digits: &'d mut [u8; 32]) -> Option<&'d [u8]> {
     Some(hex::encode(id, digits).as_bytes())
 }
 
-/// The next field, where it is this one.
-fn field<'a>(fields: &mut Fields<'a>, number: u32) -> Option<Field<'a>> {
-    let (found, field) = fields.next()?.ok()?;
-    (found == u64::from(number)).then_some(field)
+/// Takes the length-delimited field that comes first, where it has this tag.
+///
+/// Most of the work of a seal is done here, so it knows short forms only: tags of one byte, lengths of up to four.
+fn part<'a>(bytes: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
+    let (&[found, low], rest) = bytes.split_first_chunk()?;
+    let (length, rest) = if low < 0x80 {
+        (usize::from(low), rest)
+    } else {
+        longer(low, rest)?
+    };
+    let (part, rest) = rest.split_at_checked(length)?;
+    *bytes = rest;
+    (found == tag).then_some(part)
+}
+
+/// A length of more than one byte, the first of which is given, and what is behind it.
+fn longer(low: u8, mut rest: &[u8]) -> Option<(usize, &[u8])> {
+    let mut length = usize::from(low & 0x7f);
+    for shift in [7, 14, 21] {
+        let (&byte, behind) = rest.split_first()?;
+        rest = behind;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some((length, rest));
+        }
+    }
+    None
 }
 
 /// Numbers beyond 2^63 - 1 are written as 2^63 - 1, as everywhere on a record.
@@ -203,6 +220,13 @@ enum Merged {
     TraceId,
 }
 
+// Tags of length-delimited fields: the number, then three bits that are 2.
+const ATTRIBUTE: u8 = (log::ATTRIBUTES << 3 | 2) as u8;
+const KEY: u8 = (log::KEY << 3 | 2) as u8;
+const VALUE: u8 = (log::VALUE << 3 | 2) as u8;
+const STRING: u8 = (log::STRING_VALUE << 3 | 2) as u8;
+const ITEM: u8 = (log::ARRAY_VALUES << 3 | 2) as u8;
+
 /// In canonical order.
 const MERGED: [(&str, Merged); 5] = [
     (attribute::STREAM_SEQ.name, Merged::Seq),
@@ -216,6 +240,8 @@ const DERIVED: [&str; 3] = [
     attribute::COST_USD.name,
     attribute::LATENCY_MS.name,
 ];
+/// Room for what is merged in, usually enough; growing would do no harm.
+const MERGED_BYTES: usize = 512;
 const MAC_PREFIX: &str = "hmac-sha256:";
 
 #[cfg(test)]

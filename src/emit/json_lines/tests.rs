@@ -39,6 +39,7 @@ impl Setup {
         let options = JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         };
         let origin = Origin::new(Some(&Label::clip("billing")), &[]);
         let root = directory.path().join("spool");

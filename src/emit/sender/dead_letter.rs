@@ -128,6 +128,7 @@ fn open(path: &Path, segment_bytes: u64, clock: &Clock) -> Result<Journal, DeadL
     let options = JournalOptions {
         segment_bytes,
         capacity_bytes: CAPACITY_BYTES,
+        writing: crate::journal::Writing::Calls,
     };
     let nonce = u64::from_le_bytes(clock.random());
     let (journal, _) = Journal::open(path, options, META, nonce)?;

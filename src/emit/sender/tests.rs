@@ -150,6 +150,7 @@ fn open(directory: &TempDir, service: &str, keys: &Arc<Keyring>, clock: &Clock) 
     let options = JournalOptions {
         segment_bytes: 1 << 20,
         capacity_bytes: 8 << 20,
+        writing: crate::journal::Writing::Calls,
     };
     let consumers = vec![Consumer::Logs, Consumer::Traces];
     let origin = Origin::new(Some(&Label::clip(service)), &[]);

@@ -1,6 +1,7 @@
 //! A lane: the part of the spool that one emitter stream writes, a journal of its own.
 
 mod losses;
+mod place;
 mod release;
 mod starts;
 
@@ -324,21 +325,42 @@ impl Lane {
         log: &[u8],
         start: Option<StartToken>,
     ) -> Result<FrameIndex, AppendError> {
+        let appended = self.try_finish(view, id, log, start.as_ref());
+        if let (Some(start), Err(_)) = (start, &appended) {
+            self.abandon(start);
+        }
+        appended
+    }
+
+    /// As [`finish`](Self::finish), but where it fails the start stands as it did, so that it can be tried again.
+    pub(crate) fn try_finish(
+        &self,
+        view: SpanView,
+        id: RecordId,
+        log: &[u8],
+        start: Option<&StartToken>,
+    ) -> Result<FrameIndex, AppendError> {
         let room = if start.is_some() {
             Room::Use(END_ROOM)
         } else {
             Room::Free
         };
         let mut state = self.state();
-        let appended = self.append(&mut state, view, id, log, room);
+        let index = self.append(&mut state, view, id, log, room)?;
         // Under the same lock as the end: a start that is copied forward must not come to stand behind its end.
         if let Some(start) = start {
-            state.starts.close(&start);
-            if appended.is_err() && self.journal.unreserve(END_ROOM).is_err() {
-                state.without_room = state.without_room.saturating_sub(1);
-            }
+            state.starts.close(start);
         }
-        appended
+        Ok(index)
+    }
+
+    /// The end of this start will not come: what was kept for it is given back.
+    pub(crate) fn abandon(&self, start: StartToken) {
+        let mut state = self.state();
+        state.starts.close(&start);
+        if self.journal.unreserve(END_ROOM).is_err() {
+            state.without_room = state.without_room.saturating_sub(1);
+        }
     }
 
     /// [`finish`](Self::finish) for a record that is not encoded yet.

@@ -23,8 +23,10 @@ pub(super) struct Remains {
     pub(super) finals: Vec<u64>,
     /// Final records behind the last seal: where they stand, and their numbers.
     behind_seals: Vec<(FrameIndex, u64)>,
-    /// Final records before it that no seal covers.
+    /// Final records before it that no seal covers, and that no recovery has told of.
     between_seals: u64,
+    /// The bound below which recoveries have told what there was to be told.
+    told: FrameIndex,
     /// Starts without an end.
     open: HashMap<[u8; 16], OpenStart>,
     /// Frames that are known to be missing.
@@ -59,9 +61,9 @@ impl Remains {
     pub(super) fn read(journal: &Journal, recovered: &Recovered) -> Result<Self, RecoverError> {
         let mut remains = Self {
             torn_tail_bytes: recovered.torn_tail_bytes,
+            told: journal.load_cursor(TOLD_CURSOR)?.unwrap_or_default(),
             ..Self::default()
         };
-        let told = journal.load_cursor(TOLD_CURSOR)?.unwrap_or_default();
         let mut reader = journal.reader(recovered.first);
         while let Some(entry) = reader.next(journal.written())? {
             match entry {
@@ -70,7 +72,7 @@ impl Remains {
                         .missing
                         .end
                         .0
-                        .saturating_sub(damage.missing.start.max(told).0);
+                        .saturating_sub(damage.missing.start.max(remains.told).0);
                 }
                 Entry::Frame(found) => remains.take(&found)?,
             }
@@ -92,8 +94,10 @@ impl Remains {
             let numbers = seal.numbers();
             // A record that is sealed was there, also where its frame is not any more.
             self.next_seq = self.next_seq.max(numbers.end);
-            let before = |(_, seq): &&(FrameIndex, u64)| *seq < numbers.start;
-            self.between_seals += self.behind_seals.iter().filter(before).count() as u64;
+            let passed_over =
+                |(index, seq): &&(FrameIndex, u64)| *seq < numbers.start && *index >= self.told;
+            let passed_over = self.behind_seals.iter().filter(passed_over).count();
+            self.between_seals += passed_over as u64;
             self.behind_seals.retain(|(_, seq)| *seq >= numbers.end);
             return Ok(());
         }
@@ -176,8 +180,8 @@ impl OpenStart {
             .origin
             .as_ref()
             .and_then(|origin| origin.service.as_ref());
-        let decoded = semconv::decode(frame.log_record, service).ok()?;
-        Some((decoded.record, frame.view))
+        let record = semconv::decode_start(frame.log_record, service).ok()?;
+        Some((record, frame.view))
     }
 }
 

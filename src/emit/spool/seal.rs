@@ -7,9 +7,13 @@
 //! with its own keyring. That is so for records
 //!
 //! * for whose seal a full spool had no room,
-//! * of a process that was killed before it sealed them: the one that takes its lane over seals them, and says in a record
-//!   of its own how many there were. At 5 ms between two fsyncs these are few. A trail that tells of thousands is
-//!   suspicious: until they are sealed, whoever can write to the spool's directory could have put them there.
+//! * of a process that was killed before it sealed them: the one that takes its lane over seals what stands behind the last
+//!   seal.
+//!
+//! Whoever takes a lane over says in a record of the event `recovery` how many records of both sorts it found, where it
+//! found any: `{"unsealed": 12}`. At 5 ms between two fsyncs these are few. A trail that tells of thousands, of a spool that
+//! was not full, is suspicious: until records are sealed, whoever can write to the spool's directory could have put them
+//! there.
 //!
 //! # What a seal's frame holds, version 1
 //!

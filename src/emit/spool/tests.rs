@@ -5,6 +5,7 @@ use crate::record::{Body, Label, System, SystemEvent, Timestamp};
 const SMALL: JournalOptions = JournalOptions {
     segment_bytes: 1 << 16,
     capacity_bytes: 1 << 20,
+    writing: crate::journal::Writing::Calls,
 };
 
 fn spool(root: &Path, consumers: &[Consumer], clock: &Clock) -> Spool {
@@ -49,6 +50,7 @@ fn losses_that_found_no_room_are_told_by_the_next_process() {
     let bench = Bench::with(JournalOptions {
         segment_bytes: 1 << 16,
         capacity_bytes: 1 << 18,
+        writing: crate::journal::Writing::Calls,
     });
     while bench.recorder.lane().totals().2 < 7 {
         let call = bench.recorder.new_call(Label::clip("chat"));

@@ -27,7 +27,12 @@ impl Losses {
         self.untold.is_empty()
     }
 
-    fn add(&mut self, reason: &'static str, count: u64) {
+    /// The note is gone, whatever stood in it.
+    pub(super) fn forget_note(&mut self) {
+        self.noted.clear();
+    }
+
+    pub(super) fn add(&mut self, reason: &'static str, count: u64) {
         *self.untold.entry(reason).or_default() += count;
     }
 }
@@ -74,6 +79,19 @@ impl Lane {
         }
         self.state().losses.gap_room = reserved || self.journal.reserve(GAP_ROOM).is_ok();
         self.note_losses();
+    }
+
+    /// Takes the losses that no gap record tells yet, for somebody else to tell.
+    pub(in crate::emit::spool) fn take_losses(&self) -> BTreeMap<&'static str, u64> {
+        std::mem::take(&mut self.state().losses.untold)
+    }
+
+    /// Takes over losses that are to be told here.
+    pub(in crate::emit::spool) fn owe_losses(&self, losses: BTreeMap<&'static str, u64>) {
+        let mut state = self.state();
+        for (reason, count) in losses {
+            state.losses.add(reason, count);
+        }
     }
 
     /// Notes what no gap record tells yet, so that the next process does when this one ends before there is room.

@@ -64,6 +64,7 @@ fn small() -> Bench {
     Bench::with(JournalOptions {
         segment_bytes: 64 << 10,
         capacity_bytes: 256 << 20,
+        writing: crate::journal::Writing::Calls,
     })
 }
 

@@ -165,6 +165,7 @@ fn a_seal_takes_no_room_that_is_reserved_and_a_full_spool_is_still_read() {
     let bench = Bench::with(JournalOptions {
         segment_bytes: 1 << 16,
         capacity_bytes: 1 << 17,
+        ..JournalOptions::default()
     });
     let recorder = &bench.recorder;
     calls(recorder, 2);
@@ -185,6 +186,7 @@ fn a_seal_takes_no_room_that_is_reserved_and_a_full_spool_is_still_read() {
     }
     assert_eq!(bench.calls().len(), 2 + ended);
     assert!(!seals(lane).is_empty(), "ends leave room that was theirs");
+    assert_eq!(unsealed_told(&bench.next_process()), [2]);
 }
 
 fn calls(recorder: &Recorder, count: usize) {
