@@ -99,7 +99,7 @@ fn rotate(path: &Path, purpose: Purpose, out: &mut impl Write) -> anyhow::Result
     let keys = keyring_file::load(path)?;
     let now = clock.now();
     let id = free_id(&keys, &format!("{}-{}", purpose.name(), now.day()))?;
-    let key = keyring::Key::new(id.clone(), purpose.into(), now, clock.random());
+    let key = keyring::Key::new(id, purpose.into(), now, clock.random());
     let keys = keys.rotate(key)?;
     keyring_file::replace(path, &keys)?;
     Ok(writeln!(
