@@ -51,8 +51,8 @@ fn span() -> SpanData {
         parent_span_is_remote: false,
         span_kind: SpanKind::Client,
         name: "chat gpt-4o-mini".into(),
-        start_time: SystemTime::now(),
-        end_time: SystemTime::now(),
+        start_time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        end_time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_001),
         attributes: vec![
             text("gen_ai.operation.name", 4),
             text("gen_ai.provider.name", 6),

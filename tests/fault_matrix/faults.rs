@@ -1,6 +1,6 @@
 //! The rows: one macro call makes a test of each fault for each protocol.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use llm_audit::otlp::Compression;
 
@@ -94,13 +94,13 @@ fn a_receiver_that_is_not_there_yet(column: Column) {
 fn a_receiver_that_accepts_and_hangs(column: Column) {
     let scene = Scene::new(column);
     scene.server.doors(|number| {
-        if number <= 3 {
+        if number <= 2 {
             Door::Hangs
         } else {
             Door::Opens
         }
     });
-    scene.run(&ONCE);
+    scene.run_impatiently(&ONCE);
 }
 
 fn a_receiver_that_slams_the_door(column: Column) {
@@ -129,8 +129,8 @@ fn a_receiver_that_speaks_something_else(column: Column) {
 
 fn a_request_that_is_never_answered(column: Column) {
     let scene = Scene::new(column);
-    scene.server.play(first(2, Act::Hang));
-    scene.run(&ONCE);
+    scene.server.play(first(1, Act::Hang));
+    scene.run_impatiently(&ONCE);
 }
 
 fn a_connection_that_breaks_before_the_answer(column: Column) {
@@ -201,9 +201,9 @@ fn comes_back(column: Column, retry: Retry, least: Duration) {
     let mut pauses = Vec::new();
     let (tell, told) = std::sync::mpsc::channel();
     scene.server.play(move |_| {
-        let now = SystemTime::now();
+        let now = Instant::now();
         if let Some(before) = asked.replace(now) {
-            pauses.push(now.duration_since(before).unwrap_or_default());
+            pauses.push(now.duration_since(before));
             tell.send(pauses[0]).ok();
             return Act::Take;
         }
@@ -305,10 +305,11 @@ fn a_receiver_that_closes_idle_connections(column: Column) {
     let audit = scene.auditor(scene.destination());
     let mut ids = calls(&audit, 5);
     for _ in 0..3 {
-        let so_far = ids.clone();
-        scene
-            .server
-            .wait_for(|ledger| so_far.keys().all(|id| ledger.logs.contains_key(id)));
+        let so_far = ids.len() as u64;
+        // An answer under way is not cut off: the connections are idle. The start is a record too, and no span.
+        while audit.health().sent <= so_far || audit.health().spans_sent < so_far {
+            std::thread::yield_now();
+        }
         scene.server.hang_up();
         ids.extend(calls(&audit, 5));
     }

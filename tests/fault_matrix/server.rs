@@ -24,9 +24,9 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
 /// What the server speaks.
@@ -123,7 +123,7 @@ struct Shared {
     tls: Mutex<Option<Arc<ServerConfig>>>,
     ledger: Mutex<Ledger>,
     changed: Condvar,
-    hang_up: Notify,
+    hang_up: watch::Sender<()>,
 }
 
 impl Server {
@@ -139,7 +139,7 @@ impl Server {
                 tls: Mutex::default(),
                 ledger: Mutex::default(),
                 changed: Condvar::new(),
-                hang_up: Notify::new(),
+                hang_up: watch::Sender::new(()),
             }),
             running: None,
         }
@@ -195,7 +195,7 @@ impl Server {
 
     /// Closes every connection, and stays. Returns when they are closed.
     pub(crate) fn hang_up(&self) {
-        self.shared.hang_up.notify_waiters();
+        self.shared.hang_up.send_replace(());
         self.wait_for(|ledger| ledger.open == 0);
     }
 
@@ -219,13 +219,15 @@ impl Server {
             .changed
             .wait_timeout_while(ledger, PATIENCE, |ledger| !reached(ledger));
         let (ledger, waited) = waited.unwrap();
-        assert!(
-            !waited.timed_out(),
-            "{} requests on {} connections brought {} records",
+        let told = format!(
+            "{} requests on {} connections, {} of them open, brought {} records",
             ledger.requests,
             ledger.connections,
+            ledger.open,
             ledger.logs.len()
         );
+        drop(ledger);
+        assert!(!waited.timed_out(), "{told}");
     }
 }
 
@@ -266,7 +268,7 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, column: Column) {
                         .write_all(b"220 mail.example.com ESMTP\r\n")
                         .await
                         .ok();
-                    stream.read(&mut [0; 1024]).await.ok();
+                    stream.readable().await.ok();
                 });
             }
             Door::Opens => {
@@ -298,18 +300,19 @@ async fn serve(
         let shared = Arc::clone(&answering);
         async move { answer(request, &shared, column).await }
     });
-    let closed = shared.hang_up.notified();
+    let mut hung_up = shared.hang_up.subscribe();
+    let closed = hung_up.changed();
     shared.note(|ledger| ledger.open += 1);
     match column {
         Column::Grpc => {
             let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
                 .serve_connection(stream, service);
-            tokio::select! { _ = serving => {}, () = closed => {} }
+            tokio::select! { _ = serving => {}, _ = closed => {} }
         }
         Column::Http => {
             let serving =
                 hyper::server::conn::http1::Builder::new().serve_connection(stream, service);
-            tokio::select! { _ = serving => {}, () = closed => {} }
+            tokio::select! { _ = serving => {}, _ = closed => {} }
         }
     }
     shared.note(|ledger| ledger.open -= 1);

@@ -119,6 +119,11 @@ impl Collector {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
 
+    /// Where it speaks OTLP/HTTP.
+    pub(crate) fn http_endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[1])
+    }
+
     /// The log records in its file, each with its resource, as OTLP JSON; copies too.
     pub(crate) fn log_records(&self) -> Vec<(Value, Value)> {
         self.read("logs", "resourceLogs", "scopeLogs", "logRecords")

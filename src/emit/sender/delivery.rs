@@ -185,7 +185,8 @@ impl Delivery {
         let oldest_in_flight = batch.oldest();
         self.update(|status| status.oldest_in_flight = oldest_in_flight);
         let (mut sent, mut refusals) = (sent, 0);
-        let mut open = vec![0..batch.len()];
+        let whole = 0..batch.len();
+        let mut open = vec![whole];
         while let Some(range) = open.pop().filter(|range| !range.is_empty()) {
             let first = sent
                 .take()

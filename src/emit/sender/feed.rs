@@ -93,20 +93,14 @@ impl Feed {
         std::mem::take(&mut self.passed_over)
     }
 
-    /// Fills the batch from this lane.
-    fn fill(
-        &mut self,
-        lane: &Lane,
-        batch: &mut Batch,
-        limits: Limits,
-    ) -> Result<Filled, ReadError> {
-        let (durable, consumer) = (lane.durable(), self.consumer);
+    /// Where the course through this lane is found.
+    fn course(&mut self, lane: &Lane) -> usize {
         let known = self
             .courses
             .iter()
             .position(|course| course.stream == lane.stream());
-        let at = known.unwrap_or_else(|| {
-            let from = lane.position(consumer);
+        known.unwrap_or_else(|| {
+            let from = lane.position(self.consumer);
             self.courses.push(Course {
                 stream: lane.stream(),
                 told: from,
@@ -115,7 +109,18 @@ impl Feed {
                 held: None,
             });
             self.courses.len() - 1
-        });
+        })
+    }
+
+    /// Fills the batch from this lane.
+    fn fill(
+        &mut self,
+        lane: &Lane,
+        batch: &mut Batch,
+        limits: Limits,
+    ) -> Result<Filled, ReadError> {
+        let (durable, consumer) = (lane.durable(), self.consumer);
+        let at = self.course(lane);
         let course = &mut self.courses[at];
         let mut offer = |batch: &mut Batch, frame: &journal::Frame<'_>| {
             if frame.kind == FINAL {

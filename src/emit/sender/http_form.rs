@@ -83,7 +83,7 @@ pub(super) fn reply(answered: &Answered) -> Reply {
 
 impl RetryAfter {
     /// How long that is from now.
-    pub(super) fn from_now(self, now: Timestamp) -> Duration {
+    pub(super) fn counted_from(self, now: Timestamp) -> Duration {
         match self {
             Self::At(then) => {
                 Duration::from_nanos(then.unix_nanos().saturating_sub(now.unix_nanos()))
@@ -291,7 +291,7 @@ mod tests {
         let now = Timestamp::from_unix_nanos(784_111_770_000_000_000);
         let asked = |value| {
             let asked = refused(PROTOBUF, b"", &[("retry-after", value)]).asked;
-            asked.map(|asked| asked.from_now(now))
+            asked.map(|asked| asked.counted_from(now))
         };
         assert_eq!(asked("120"), Some(Duration::from_secs(120)));
         assert_eq!(

@@ -31,7 +31,6 @@ mod grpc;
 mod headers;
 mod http_form;
 #[cfg(any(feature = "cli", test))]
-#[allow(dead_code, reason = "`llm-audit doctor` reads all of it")]
 pub(crate) mod probe;
 mod rpc_status;
 mod target;

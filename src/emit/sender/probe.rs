@@ -316,3 +316,6 @@ fn remedy(step: Step, why: Failure) -> &'static str {
 fn lock(checks: &Mutex<Vec<Check>>) -> MutexGuard<'_, Vec<Check>> {
     checks.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

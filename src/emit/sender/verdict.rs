@@ -144,7 +144,9 @@ fn judge_http(signal: Signal, refused: &Refused, now: Timestamp) -> Verdict {
         (404, _) if signal == Signal::Traces => Verdict::Parked(Failure::Http(404)),
         (status, _) => Verdict::Later {
             why: Failure::Http(status),
-            asked: refused.asked.map(|asked: RetryAfter| asked.from_now(now)),
+            asked: refused
+                .asked
+                .map(|asked: RetryAfter| asked.counted_from(now)),
         },
     }
 }
