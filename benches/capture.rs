@@ -7,8 +7,6 @@
 #[path = "overhead/call.rs"]
 mod call;
 
-use std::time::Instant;
-
 use llm_audit::Auditor;
 use tempfile::TempDir;
 use tracing::Dispatch;
@@ -33,14 +31,24 @@ type Piece = (&'static str, fn(&str, u64));
 const PIECES: &[Piece] = &[
     ("registry", |name, calls| {
         let dispatch = Dispatch::new(Registry::default());
-        measure(name, calls, &dispatch);
+        measure(name, calls, &dispatch, &call::call);
     }),
-    ("capture", |name, calls| with_auditor(name, calls, false)),
-    ("whole", |name, calls| with_auditor(name, calls, true)),
+    ("capture", |name, calls| {
+        with_auditor(name, calls, false, &call::call)
+    }),
+    ("whole", |name, calls| {
+        with_auditor(name, calls, true, &call::call)
+    }),
+    ("whole, 32 KiB", |name, calls| {
+        let prompt = "All is quiet. ".repeat(32 * 1024 / 14);
+        with_auditor(name, calls, true, &|number| {
+            call::call_with(number, &prompt)
+        });
+    }),
 ];
 
 /// Through our layer; with recording off nothing but the capture is left.
-fn with_auditor(name: &str, calls: u64, recording: bool) {
+fn with_auditor(name: &str, calls: u64, recording: bool, call: &dyn Fn(u64)) {
     let directory =
         TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target directory takes files");
     let audit = Auditor::builder()
@@ -58,17 +66,23 @@ fn with_auditor(name: &str, calls: u64, recording: bool) {
             .expect("a new spool takes a record");
     }
     let dispatch = Dispatch::new(Registry::default().with(audit.layer()));
-    measure(name, calls, &dispatch);
+    measure(name, calls, &dispatch, call);
 }
 
-fn measure(name: &str, calls: u64, dispatch: &Dispatch) {
+fn measure(name: &str, calls: u64, dispatch: &Dispatch, call: &dyn Fn(u64)) {
     tracing::dispatcher::with_default(dispatch, || {
-        (0..2000).for_each(call::call);
-        let mut nanos: Vec<u64> = (0..ROUNDS).map(|_| nanos_of(calls)).collect();
+        (0..2000).for_each(call);
+        let mut nanos: Vec<u64> = (0..ROUNDS)
+            .map(|_| {
+                let before = thread_cpu_nanos();
+                (0..calls).for_each(call);
+                thread_cpu_nanos() - before
+            })
+            .collect();
         nanos.sort_unstable();
-        let counted = allocation_counter::measure(|| (0..1000).for_each(call::call));
+        let counted = allocation_counter::measure(|| (0..1000).for_each(call));
         println!(
-            "  {name:<12} {:>8.0} ns  {:>6.2} allocations, {:>6.0} bytes",
+            "  {name:<14} {:>8.0} ns  {:>6.2} allocations, {:>6.0} bytes",
             nanos[ROUNDS / 2] as f64 / calls as f64,
             counted.count_total as f64 / 1000.0,
             counted.bytes_total as f64 / 1000.0,
@@ -77,14 +91,6 @@ fn measure(name: &str, calls: u64, dispatch: &Dispatch) {
 }
 
 /// Processor time of this thread.
-fn nanos_of(calls: u64) -> u64 {
-    let before = thread_cpu_nanos();
-    let started = Instant::now();
-    (0..calls).for_each(call::call);
-    let _ = started;
-    thread_cpu_nanos() - before
-}
-
 fn thread_cpu_nanos() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64

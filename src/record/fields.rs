@@ -2,7 +2,7 @@
 
 use super::attribute::Role;
 use super::borrowed::RecordRef;
-use super::{Access, Call, Change, Envelope, System, Value};
+use super::{Access, Call, Change, Envelope, FieldName, System, Value};
 
 /// An audit record: what the application sends, what is proven and what is kept. It holds no raw text.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +80,8 @@ impl AuditRecord {
     /// Gives every field that the record has to `sink`, in canonical order; the authentication code is not one of
     /// them, and derived fields are among them.
     pub(crate) fn walk(&self, sink: &mut impl FnMut(&str, Role, Value<'_>)) {
-        RecordRef::from(self).walk(&mut |name, value| sink(name.as_str(), name.role(), value));
+        RecordRef::from(self).walk(&mut |name: FieldName<'_>, value: Value<'_>| {
+            sink(name.as_str(), name.role(), value);
+        });
     }
 }

@@ -85,7 +85,7 @@ pub(crate) use self::text::exact_json;
 pub use self::text::{JsonText, Label, Message, TextError};
 pub use self::time::{Timestamp, TimestampError};
 pub use self::usage::Usage;
-pub(crate) use self::walk::{FieldName, Value};
+pub(crate) use self::walk::{FieldName, Sink, Value};
 
 /// A text is none of the names that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -24,6 +24,29 @@ pub(crate) enum Value<'a> {
     Texts(&'a [Label]),
 }
 
+/// What a walk gives the fields to. Texts and whole numbers of rows, which nearly all fields are, may be taken by a
+/// shorter way.
+pub(crate) trait Sink {
+    /// Takes any field.
+    fn field(&mut self, name: FieldName<'_>, value: Value<'_>);
+
+    /// Takes the text of a row.
+    fn text(&mut self, row: &'static Attribute, text: &str) {
+        self.field(FieldName::Row(row), Value::Text(text));
+    }
+
+    /// Takes the whole number of a row.
+    fn int(&mut self, row: &'static Attribute, number: u64) {
+        self.field(FieldName::Row(row), Value::Int(number));
+    }
+}
+
+impl<F: FnMut(FieldName<'_>, Value<'_>)> Sink for F {
+    fn field(&mut self, name: FieldName<'_>, value: Value<'_>) {
+        self(name, value);
+    }
+}
+
 impl FieldName<'_> {
     pub(crate) fn as_str(&self) -> &str {
         match self {
@@ -44,7 +67,7 @@ impl RecordRef<'_> {
     /// Gives every field that the record has to `sink`, in canonical order; the authentication code is not one of
     /// them, and derived fields are among them.
     #[inline]
-    pub(crate) fn walk(&self, sink: &mut impl FnMut(FieldName<'_>, Value<'_>)) {
+    pub(crate) fn walk(&self, sink: &mut impl Sink) {
         let mut walk = Walk { sink };
         match &self.body {
             BodyRef::Access(access) => walk.access(&self.envelope, access),
@@ -59,7 +82,7 @@ struct Walk<'s, S> {
     sink: &'s mut S,
 }
 
-impl<S: FnMut(FieldName<'_>, Value<'_>)> Walk<'_, S> {
+impl<S: Sink> Walk<'_, S> {
     fn access(&mut self, envelope: &EnvelopeRef<'_>, access: &Access) {
         self.label(&attribute::CLIENT_ADDRESS, envelope.actor.client_address);
         self.label(&attribute::CONVERSATION_ID, envelope.actor.conversation);
@@ -278,14 +301,14 @@ impl<S: FnMut(FieldName<'_>, Value<'_>)> Walk<'_, S> {
         for (row, value) in fixed {
             while let Some((class, count)) = classes.next_if(|(class, _)| class.as_str() < row.name)
             {
-                (self.sink)(FieldName::Class(&class), Value::Int(count));
+                self.sink.field(FieldName::Class(&class), Value::Int(count));
             }
             if let Some(value) = value {
                 self.field(row, value);
             }
         }
         for (class, count) in classes {
-            (self.sink)(FieldName::Class(&class), Value::Int(count));
+            self.sink.field(FieldName::Class(&class), Value::Int(count));
         }
     }
 
@@ -334,11 +357,11 @@ impl<S: FnMut(FieldName<'_>, Value<'_>)> Walk<'_, S> {
     }
 
     fn field(&mut self, row: &'static Attribute, value: Value<'_>) {
-        (self.sink)(FieldName::Row(row), value);
+        self.sink.field(FieldName::Row(row), value);
     }
 
     fn text(&mut self, row: &'static Attribute, text: &str) {
-        self.field(row, Value::Text(text));
+        self.sink.text(row, text);
     }
 
     fn given(&mut self, row: &'static Attribute, text: Option<&str>) {
@@ -362,7 +385,7 @@ impl<S: FnMut(FieldName<'_>, Value<'_>)> Walk<'_, S> {
     /// Counts beyond 2^63 - 1 are written as 2^63 - 1, the largest integer that OTLP holds.
     fn int(&mut self, row: &'static Attribute, number: Option<u64>) {
         if let Some(number) = number {
-            self.field(row, Value::Int(number.min(i64::MAX.cast_unsigned())));
+            self.sink.int(row, number.min(i64::MAX.cast_unsigned()));
         }
     }
 

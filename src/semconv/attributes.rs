@@ -5,44 +5,44 @@
 
 use super::log;
 use super::wire::varint_len;
-use crate::record::Value;
-use crate::record::attribute::{Attribute, OTLP_KEY_BYTES, OtlpKey};
+use crate::record::attribute::{self, Attribute, OTLP_KEY_BYTES, OtlpKey, Role};
+use crate::record::{FieldName, Sink, Value};
 
-/// Attributes that are being written behind what a buffer holds. The buffer is longer than they are until they
-/// [end](Self::end).
+/// A `LogRecord` whose attributes are being written. The buffer is as long as the longest one was: what it holds behind
+/// this one means nothing, and need not be cleared.
 pub(super) struct Attributes<'a> {
     bytes: &'a mut Vec<u8>,
     at: usize,
 }
 
 impl<'a> Attributes<'a> {
-    pub(super) fn behind(bytes: &'a mut Vec<u8>) -> Self {
-        let at = bytes.len();
-        Self { bytes, at }
+    /// Begins with what stands before the attributes.
+    pub(super) fn new(bytes: &'a mut Vec<u8>, head: &[u8]) -> Self {
+        let mut attributes = Self { bytes, at: 0 };
+        attributes.room(head.len()).copy_from_slice(head);
+        attributes.at = head.len();
+        attributes
     }
 
-    /// Writes the attribute of a row.
-    #[inline]
-    pub(super) fn write(&mut self, row: &'static Attribute, value: Value<'_>) {
-        match value {
-            Value::Text(text) if text.len() <= SHORT_TEXT_BYTES => {
-                self.write_text(row.otlp_key, text.as_bytes());
-            }
-            Value::Int(number) => self.write_int(row.otlp_key, number),
-            _ => self.write_named(row.name, value),
-        }
+    /// How long the `LogRecord` is.
+    pub(super) fn end(self) -> usize {
+        self.at
     }
 
     /// Writes any attribute.
-    pub(super) fn write_named(&mut self, name: &str, value: Value<'_>) {
+    fn write_named(&mut self, name: &str, value: Value<'_>) {
         self.bytes.truncate(self.at);
         log::write_attribute(self.bytes, name, value);
         self.at = self.bytes.len();
+        self.bytes.resize(self.bytes.capacity(), 0);
     }
 
-    /// Makes the buffer end where the attributes do.
-    pub(super) fn end(self) {
-        self.bytes.truncate(self.at);
+    fn write_double(&mut self, key: &OtlpKey, number: f64) {
+        let room = self.room(LONGEST_HEAD_BYTES + OTLP_KEY_BYTES + 11);
+        let start = write_head(room, key, 11);
+        room[start..start + 3].copy_from_slice(&[TAG_VALUE, 9, TAG_DOUBLE]);
+        room[start + 3..start + 11].copy_from_slice(&number.to_bits().to_le_bytes());
+        self.at += start + 11;
     }
 
     fn write_text(&mut self, key: &OtlpKey, text: &[u8]) {
@@ -75,6 +75,46 @@ impl<'a> Attributes<'a> {
             self.bytes.resize(self.at + length + STEP_BYTES, 0);
         }
         &mut self.bytes[self.at..self.at + length]
+    }
+}
+
+impl Sink for Attributes<'_> {
+    fn field(&mut self, name: FieldName<'_>, value: Value<'_>) {
+        match (name, value) {
+            (FieldName::Row(row), _) if !is_written(row) => {}
+            (FieldName::Row(row), Value::Double(number)) => self.write_double(row.otlp_key, number),
+            (FieldName::Row(row), Value::Int(number)) => self.write_int(row.otlp_key, number),
+            (FieldName::Row(row), Value::Text(text)) if text.len() <= SHORT_TEXT_BYTES => {
+                self.write_text(row.otlp_key, text.as_bytes());
+            }
+            (name, value) => self.write_named(name.as_str(), value),
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, row: &'static Attribute, text: &str) {
+        if text.len() > SHORT_TEXT_BYTES {
+            self.field(FieldName::Row(row), Value::Text(text));
+        } else if is_written(row) {
+            self.write_text(row.otlp_key, text.as_bytes());
+        }
+    }
+
+    #[inline]
+    fn int(&mut self, row: &'static Attribute, number: u64) {
+        if is_written(row) {
+            self.write_int(row.otlp_key, number);
+        }
+    }
+}
+
+/// Whether a row of the table is an attribute of the log form before it is sealed.
+#[inline]
+fn is_written(row: &Attribute) -> bool {
+    match row.role {
+        Role::Derived => true,
+        Role::Proven => row.name != attribute::STREAM_SEQ.name,
+        Role::Authentication | Role::Native => false,
     }
 }
 
@@ -114,6 +154,7 @@ const TAG_ATTRIBUTE: u8 = tag(log::ATTRIBUTES);
 const TAG_VALUE: u8 = tag(log::VALUE);
 const TAG_STRING: u8 = tag(log::STRING_VALUE);
 const TAG_INT: u8 = (log::INT_VALUE << 3) as u8;
+const TAG_DOUBLE: u8 = (log::DOUBLE_VALUE << 3 | 1) as u8;
 
 /// The tag of a length-delimited field with a number below 16.
 const fn tag(field: u32) -> u8 {
@@ -133,14 +174,23 @@ mod tests {
             row in 0..TABLE.len(), text in ".{0,140}", number: u64, shift in 0..64_u32, before in 0..3000_usize,
         ) {
             let row: &'static Attribute = &TABLE[row];
-            let (mut quick, mut plain) = (vec![7; before], vec![7; before]);
-            let mut attributes = Attributes::behind(&mut quick);
-            for value in [Value::Text(&text), Value::Int(number >> shift), Value::Double(0.5), Value::Text(&text)] {
-                attributes.write(row, value);
-                log::write_attribute(&mut plain, row.name, value);
+            let (mut quick, mut plain) = (vec![9; 100], vec![7; before]);
+            let mut attributes = Attributes::new(&mut quick, &plain);
+            let number = number >> shift;
+            attributes.text(row, &text);
+            attributes.int(row, number);
+            for value in [Value::Text(&text), Value::Double(0.5), Value::Int(number), Value::Flag, Value::Text(&text)] {
+                attributes.field(FieldName::Row(row), value);
             }
-            attributes.end();
-            prop_assert_eq!(quick, plain);
+            let length = attributes.end();
+            if is_written(row) {
+                let all = [
+                    Value::Text(&text), Value::Int(number), Value::Text(&text), Value::Double(0.5), Value::Int(number),
+                    Value::Flag, Value::Text(&text),
+                ];
+                all.into_iter().for_each(|value| log::write_attribute(&mut plain, row.name, value));
+            }
+            prop_assert_eq!(&quick[..length], plain);
         }
     }
 }

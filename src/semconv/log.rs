@@ -13,10 +13,9 @@
 use super::attributes::Attributes;
 use super::start::{self, StartRef};
 use super::wire::{Write as _, bytes_field_len, varint_len};
-use crate::record::attribute::{self, Role};
 use crate::record::{
-    AuditRecord, BodyRef, CallRef, CostRef, FieldName, Label, Mac, RecordRef, StreamId,
-    StreamPosition, USD_BYTES, Value, decimal,
+    AuditRecord, BodyRef, CallRef, CostRef, Label, Mac, RecordRef, StreamId, StreamPosition,
+    USD_BYTES, Value, decimal,
 };
 
 /// A log record in a buffer that is used again.
@@ -25,7 +24,11 @@ use crate::record::{
 /// number and the code.
 #[derive(Debug, Default)]
 pub struct LogForm {
+    /// The form and what is left behind it of longer ones.
     bytes: Vec<u8>,
+    length: usize,
+    /// What stands before the attributes, and the line in it, before they are put together.
+    head: Vec<u8>,
     line: String,
 }
 
@@ -44,27 +47,22 @@ impl LogForm {
         let record = &record;
         self.write_head(record);
         self.write_body(record);
-        let mut attributes = Attributes::behind(&mut self.bytes);
-        record.walk(&mut |name, value| match name {
-            FieldName::Class(name) => attributes.write_named(name, value),
-            FieldName::Row(row) => {
-                let stands = matches!(row.role, Role::Proven | Role::Derived);
-                if stands && row.name != attribute::STREAM_SEQ.name {
-                    attributes.write(row, value);
-                }
-            }
-        });
-        attributes.end();
+        let mut attributes = Attributes::new(&mut self.bytes, &self.head);
+        record.walk(&mut attributes);
+        self.length = attributes.end();
     }
 
     /// Replaces what the buffer holds by what is written when a call begins.
     pub(crate) fn write_start(&mut self, start: &StartRef<'_>) {
-        self.bytes.clear();
-        start::write(&mut self.bytes, start);
+        self.head.clear();
+        start::write_head(&mut self.head, start);
+        let mut attributes = Attributes::new(&mut self.bytes, &self.head);
+        start::write_attributes(&mut attributes, start);
+        self.length = attributes.end();
     }
 
     fn write_head(&mut self, record: &RecordRef<'_>) {
-        let out = &mut self.bytes;
+        let out = &mut self.head;
         out.clear();
         let time = record.envelope.time.unix_nanos();
         let duration = match &record.body {
@@ -90,20 +88,21 @@ impl LogForm {
     fn write_body(&mut self, record: &RecordRef<'_>) {
         self.line.clear();
         write_line_of(&mut self.line, record);
-        self.bytes
-            .bytes_head(BODY, bytes_field_len(self.line.len()));
-        self.bytes.bytes_field(STRING_VALUE, self.line.as_bytes());
+        self.head.bytes_head(BODY, bytes_field_len(self.line.len()));
+        self.head.bytes_field(STRING_VALUE, self.line.as_bytes());
     }
 
     /// Adds the record's number in its stream and its authentication code, which makes it complete.
     pub fn seal(&mut self, seq: u64, mac: &Mac) {
+        self.bytes.truncate(self.length);
         super::write_seal(&mut self.bytes, seq, mac.key().as_str(), mac.value());
+        self.length = self.bytes.len();
     }
 
     /// The bytes of the `LogRecord` message.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.length]
     }
 }
 

@@ -16,8 +16,8 @@ use super::read;
 use super::wire::Write as _;
 use crate::record::attribute;
 use crate::record::{
-    AuditRecord, KeyedHash, Label, OwnedValue, RecordError, RecordId, Timestamp, TraceContext,
-    Value,
+    AuditRecord, KeyedHash, Label, OwnedValue, RecordError, RecordId, Sink as _, Timestamp,
+    TraceContext,
 };
 
 /// What is known of a call when it begins.
@@ -34,35 +34,41 @@ pub(crate) struct StartRef<'a> {
     pub(crate) user_hash: Option<KeyedHash>,
 }
 
-/// Appends the start form.
-pub(super) fn write(out: &mut Vec<u8>, start: &StartRef<'_>) {
+/// Appends what stands before the attributes.
+pub(super) fn write_head(out: &mut Vec<u8>, start: &StartRef<'_>) {
     out.fixed64_field(log::TIME, start.time.unix_nanos());
     if let Some(trace) = &start.trace {
         out.bytes_field(log::TRACE_ID, trace.trace_id.as_bytes());
         out.bytes_field(log::SPAN_ID, trace.span_id.as_bytes());
     }
+}
+
+/// Writes the attributes.
+pub(super) fn write_attributes(out: &mut Attributes<'_>, start: &StartRef<'_>) {
+    let mut text = |row, text: Option<&str>| {
+        if let Some(text) = text {
+            out.text(row, text);
+        }
+    };
     let parent = start.trace.and_then(|trace| trace.parent_span_id);
-    let mut attributes = Attributes::behind(out);
-    let mut text = |row, text: &str| attributes.write(row, Value::Text(text));
-    text(&attribute::OPERATION_NAME, start.operation.as_str());
-    if let Some(provider) = start.provider {
-        text(&attribute::PROVIDER_NAME, provider.as_str());
-    }
-    if let Some(model) = start.model {
-        text(&attribute::REQUEST_MODEL, model.as_str());
-    }
-    text(&attribute::ACTION, start.action.as_str());
-    if let Some(parent) = parent {
-        text(&attribute::PARENT_SPAN_ID, parent.encode(&mut [0; 16]));
-    }
-    text(&attribute::RECORD_ID, start.record_id.encode(&mut [0; 36]));
-    if let Some(tenant) = start.tenant {
-        text(&attribute::TENANT, tenant.as_str());
-    }
-    if let Some(hash) = &start.user_hash {
-        text(&attribute::USER_HASH, hash.as_str());
-    }
-    attributes.end();
+    text(&attribute::OPERATION_NAME, Some(start.operation.as_str()));
+    text(&attribute::PROVIDER_NAME, start.provider.map(Label::as_str));
+    text(&attribute::REQUEST_MODEL, start.model.map(Label::as_str));
+    text(&attribute::ACTION, Some(start.action.as_str()));
+    let mut digits = [0; 16];
+    text(
+        &attribute::PARENT_SPAN_ID,
+        parent.as_ref().map(|id| id.encode(&mut digits)),
+    );
+    text(
+        &attribute::RECORD_ID,
+        Some(start.record_id.encode(&mut [0; 36])),
+    );
+    text(&attribute::TENANT, start.tenant.map(Label::as_str));
+    text(
+        &attribute::USER_HASH,
+        start.user_hash.as_ref().map(KeyedHash::as_str),
+    );
 }
 
 /// The record of a call of which only the start was seen.
