@@ -72,15 +72,16 @@ impl DeadLetterBox {
     }
 
     /// Puts records aside. When it returns they are on disk.
-    pub(super) fn keep<'a>(
+    pub(super) fn keep(
         &mut self,
         refusal: &Refusal,
         meta: &[u8],
-        payloads: impl Iterator<Item = &'a [u8]>,
+        payloads: impl Iterator<Item = impl AsRef<[u8]>>,
     ) -> Result<(), DeadLetterError> {
         let now = self.clock.now();
         let mut letter = Vec::new();
         for payload in payloads {
+            let payload = payload.as_ref();
             write(&mut letter, (self.signal, now), refusal, meta, payload);
             self.append(&letter)?;
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
 
+use super::batch::Pieces;
 use super::rpc_status::RpcStatus;
 use super::verdict::Reply;
 use super::wire::{Answered, Payload};
@@ -56,11 +57,14 @@ pub(super) fn write_headers(headers: &mut HeaderMap, compression: Compression) {
 }
 
 /// A message as the body of a call.
-pub(super) fn frame(message: Bytes, compression: Compression) -> Payload {
-    let mut prefix = BytesMut::with_capacity(PREFIX);
-    prefix.put_u8(u8::from(compression == Compression::Gzip));
-    prefix.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
-    Payload::new([prefix.freeze(), message])
+pub(super) fn frame([head, body]: Pieces, compression: Compression) -> Payload {
+    let length = u32::try_from(head.len() + body.len()).unwrap_or(u32::MAX);
+    let mut first = BytesMut::with_capacity(PREFIX + head.len());
+    first.put_u8(u8::from(compression == Compression::Gzip));
+    first.put_u32(length);
+    // One piece is one frame less for the receiver to look at; the body is not copied.
+    first.extend_from_slice(&head);
+    Payload::new([first.freeze(), body])
 }
 
 /// What came back.

@@ -3,11 +3,13 @@
 //! # What holds
 //!
 //! * **Only what is durable is sent**, in the order of each lane, and a lane's cursor moves only when the receiver has
-//!   taken a record, or when a record that it refused for good is on disk as a [dead letter](dead_letter). What an answer
+//!   taken a record and all before it, or when a record that it refused for good is on disk as a [dead letter](dead_letter). What an answer
 //!   means is in the table of [`verdict`].
 //! * **At least once, byte for byte.** A request is put together once and sent again as it is. Records keep their bytes for
 //!   ever; receivers drop duplicates by record id. Halving a refused batch, and a crash, repeat records.
 //! * **One poisoned record holds nobody up.** A batch that is refused is halved down to single records.
+//! * **Several requests are under way at once**, as long as the receiver takes them, and one where it does not. They are
+//!   settled in their order; a receiver that is quicker with a later one has it earlier. Numbers tell the order.
 //! * **Signals do not wait for each other.** Each has its own cursor, connection, pauses and task.
 //! * **Nothing of the host is borrowed.** The sender has a thread and a runtime of its own, and stops from any thread, also
 //!   one of a runtime that waits for it.
@@ -78,6 +80,8 @@ pub(crate) struct SenderConfig {
     pub(crate) batch_records: usize,
     /// The most bytes of records in one request, but for a single record that is larger.
     pub(crate) batch_bytes: usize,
+    /// The most requests that are under way at once, for each signal.
+    pub(crate) in_flight: usize,
     /// The pauses between attempts.
     pub(crate) backoff: Backoff,
     /// The directory for what is refused for good.
@@ -99,6 +103,7 @@ impl SenderConfig {
             traces,
             batch_records: 512,
             batch_bytes: 2 << 20,
+            in_flight: 4,
             backoff: Backoff {
                 first: Duration::from_millis(250),
                 most: Duration::from_secs(30),
@@ -214,7 +219,7 @@ impl Sender {
             });
         };
         thread::Builder::new()
-            .name("llm-audit-sender".to_owned())
+            .name(THREAD.to_owned())
             .spawn(thread)
             .and_then(|_| {
                 ready
@@ -239,7 +244,11 @@ fn work(
     started: &SyncSender<io::Result<()>>,
 ) {
     // A current-thread runtime runs every task on this thread, where nobody listens to spans and events.
-    let runtime = match Builder::new_current_thread().enable_all().build() {
+    let built = Builder::new_current_thread()
+        .thread_name(THREAD)
+        .enable_all()
+        .build();
+    let runtime = match built {
         Ok(runtime) => runtime,
         Err(error) => {
             started.send(Err(error)).ok();
@@ -405,6 +414,8 @@ mod tls {
     }
 }
 
+/// The name of the sender's thread, and of one that looks names up for it.
+const THREAD: &str = "llm-audit-sender";
 /// What the thread may take beyond the deadline before it is no longer waited for.
 const GRACE: Duration = Duration::from_millis(250);
 

@@ -281,7 +281,7 @@ impl fmt::Display for Step {
 
 /// Sends a request without records.
 async fn ask(target: Target) -> Reply {
-    let payload = target.payload(Bytes::new());
+    let payload = target.payload([Bytes::new(), Bytes::new()]);
     Connection::new(target).export(payload).await
 }
 
@@ -316,3 +316,6 @@ fn remedy(step: Step, why: Failure) -> &'static str {
 fn lock(checks: &Mutex<Vec<Check>>) -> MutexGuard<'_, Vec<Check>> {
     checks.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use http::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Uri};
 
+use super::batch::Pieces;
 use super::compression::compress;
 use super::dial::Speech;
 use super::endpoint::{Endpoint, Scheme};
@@ -101,11 +102,11 @@ impl Target {
     }
 
     /// A message as it is sent, whenever it is.
-    pub(super) fn payload(&self, message: bytes::Bytes) -> Payload {
+    pub(super) fn payload(&self, message: Pieces) -> Payload {
         let message = compress(message, self.compression);
         match self.protocol {
             Protocol::Grpc => grpc::frame(message, self.compression),
-            Protocol::HttpProtobuf => Payload::new([message]),
+            Protocol::HttpProtobuf => Payload::new(message),
         }
     }
 

@@ -93,6 +93,7 @@ impl Trail {
             traces: target(&collector.endpoint(), Signal::Traces),
             batch_records: 512,
             batch_bytes: 2 << 20,
+            in_flight: 4,
             backoff: Backoff {
                 first: Duration::from_millis(1),
                 most: Duration::from_millis(20),

@@ -11,7 +11,7 @@ use crate::record::keyring::Keyring;
 use crate::record::testing::{any_record, full_call};
 use crate::record::{AuditRecord, Body, Label, Timestamp, canonical};
 use crate::semconv::{
-    LogForm, SpanIdentity, decode, scope_and_resource, write_request, write_span,
+    LogForm, SpanIdentity, decode, scope_and_resource, write_item, write_request_head, write_span,
 };
 
 fn encode(record: &AuditRecord) -> Vec<u8> {
@@ -29,8 +29,10 @@ fn encode(record: &AuditRecord) -> Vec<u8> {
 
 fn request(record: &AuditRecord, item: &[u8]) -> Vec<u8> {
     let (resource, scope) = scope_and_resource(record.envelope.service.as_ref(), &[]);
-    let mut bytes = Vec::new();
-    write_request((&resource, &scope), [item].into_iter(), &mut bytes);
+    let (mut bytes, mut items) = (Vec::new(), Vec::new());
+    write_item([item, &[]], &mut items);
+    write_request_head((&resource, &scope), items.len(), &mut bytes);
+    bytes.extend_from_slice(&items);
     bytes
 }
 

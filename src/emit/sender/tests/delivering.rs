@@ -25,7 +25,11 @@ fn every_record_of_every_lane_comes_once_and_in_order() {
     let trail = trail.next_process("shipping");
     trail.calls(300);
     let collector = Collector::accepting();
-    let sender = trail.sender(&trail.config(&collector));
+    let config = SenderConfig {
+        in_flight: 1,
+        ..trail.config(&collector)
+    };
+    let sender = trail.sender(&config);
     arrived(&collector, 1000, 1000);
     trail.calls(50);
     arrived(&collector, 1050, 1050);
@@ -64,6 +68,7 @@ fn lanes_take_turns() {
     let collector = Collector::accepting();
     let config = SenderConfig {
         batch_records: 10,
+        in_flight: 1,
         ..trail.config(&collector)
     };
     let sender = trail.sender(&config);

@@ -193,7 +193,10 @@ fn fault_of(error: &rustls::Error) -> TlsFault {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 TlsFault::WrongName
             }
-            CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+            // A bad signature is that of an authority with the same name and another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TlsFault::UnknownIssuer
+            }
             _ => TlsFault::BadCertificate,
         },
         Error::AlertReceived(alert) => match alert {
