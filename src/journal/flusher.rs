@@ -126,7 +126,7 @@ impl Flusher {
     /// Takes the file of the oldest of these released segments to become a warm spare, if one is wanted and nobody reads
     /// it. No segment before it may be left, or a crash would leave a gap.
     pub(super) fn recycle(&mut self, shared: &Shared, released: &mut Vec<Arc<Segment>>) {
-        if self.warming.is_some() || !self.doomed.is_empty() || !shared.writer().wants_warm() {
+        if self.warming.is_some() || !self.doomed.is_empty() || !shared.writer().wants_recycled() {
             return;
         }
         // Out of the catalogue, a segment gets no further readers: with one owner now it has one owner for good.

@@ -23,3 +23,17 @@ impl Ground {
 
 /// The magic numbers of ext4 (with ext2 and ext3, which cannot allocate ahead and say so), xfs and tmpfs.
 const STEADY: [u32; 3] = [0xef53, 0x5846_5342, 0x0102_1994];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_to_stay_in_place_is_shifting() {
+        assert_eq!(
+            Ground::beneath(Path::new("/proc")).unwrap(),
+            Ground::Shifting
+        );
+        assert!(Ground::beneath(Path::new("/no such directory")).is_err());
+    }
+}

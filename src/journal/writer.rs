@@ -39,6 +39,8 @@ pub(super) struct Writer {
     /// Whether names were made that the directory's next fsync makes durable.
     pub(super) directory_changed: bool,
     pub(super) rehomed: u64,
+    /// Segments begun since the journal was opened.
+    begun: u64,
     /// Where frames are made that go into the file by a call. Its first bytes are the last such frame; what is behind
     /// them is older, so that no append clears what it is going to write.
     buffer: Vec<u8>,
@@ -86,6 +88,7 @@ impl Writer {
             next_number,
             directory_changed: true,
             rehomed: 0,
+            begun: 0,
             buffer: Vec::new(),
             reservations: Reservations::default(),
         };
@@ -286,6 +289,12 @@ impl Writer {
         self.spares.remove(place)
     }
 
+    /// Whether a released segment is worth zeroing: another one is going to be written. A journal that is opened to be read
+    /// and emptied does not get here.
+    pub(super) fn wants_recycled(&self) -> bool {
+        (self.begun > 1 || self.is_half_used()) && self.wants_warm()
+    }
+
     /// Whether so much of the active segment is used that the next one should be warm when it comes. An application that
     /// writes little does not get here.
     pub(super) fn is_half_used(&self) -> bool {
@@ -440,6 +449,7 @@ impl Writer {
         self.window = window;
         let segment = Arc::new(Segment::new(header, spare.path, end, bytes));
         self.catalogue.push(Arc::clone(&segment));
+        self.begun += 1;
         self.publish();
         Written {
             segment,
