@@ -12,6 +12,15 @@ pub(super) struct AllowList {
     names: Vec<Cow<'static, str>>,
     prefixes: Vec<Cow<'static, str>>,
     events: Vec<Cow<'static, str>>,
+    error_texts: ErrorTexts,
+}
+
+/// Whether texts of errors leave traces with calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum ErrorTexts {
+    #[default]
+    Withheld,
+    Masked,
 }
 
 /// What becomes of an attribute.
@@ -39,6 +48,16 @@ impl AllowList {
     /// Lets an event keep its name.
     pub(super) fn allow_event(&mut self, name: Cow<'static, str>) {
         self.events.push(name);
+    }
+
+    /// Lets texts of errors pass in traces with a call, masked.
+    pub(super) fn danger_allow_error_texts(&mut self) {
+        self.error_texts = ErrorTexts::Masked;
+    }
+
+    /// Whether texts of errors pass in traces with a call.
+    pub(super) fn allows_error_texts(&self) -> bool {
+        self.error_texts == ErrorTexts::Masked
     }
 
     /// What becomes of an attribute of this name.

@@ -3,7 +3,7 @@
 //! | part of a span | what goes |
 //! |---|---|
 //! | attributes of the span, its events and links | those of the allow-list, secrets masked in their texts; token counts that came as texts are whole numbers again |
-//! | texts of errors (`exception.message`, `error.message`, `error`, the status) | masked: secrets, and what repeats content that was taken out; of an audited call nothing, since the record has it |
+//! | texts of errors (`exception.message`, `error.message`, `error`, the status) | masked: secrets, and what repeats content that was taken out. In a trace with a call none of them goes: they may repeat content that never was in the span |
 //! | name of the span | masked as texts of errors are |
 //! | names of events | those of the conventions and of the allow-list; any other becomes `event` |
 //!
@@ -17,20 +17,20 @@ use zeroize::Zeroizing;
 use super::allow_list::{AllowList, Verdict, is_whole_number};
 use crate::sanitize;
 
-/// What is known of the call that a span stands for.
+/// What texts of errors may repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    /// The auditor has its record. What the call's texts may repeat is not at hand: its content was never in the span.
-    Audited,
-    /// It is no call, or no record was made of it.
-    Ordinary,
+pub(super) enum ErrorTexts {
+    /// Content of a call that never was in the span, so that it cannot be found in them: none of them goes.
+    MayRepeatCalls,
+    /// What was taken out of the span.
+    RepeatTheSpan,
 }
 
 /// Takes out of the span what must not leave the process in it.
-pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, known: Known) {
+pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, errors: ErrorTexts) {
     let mut work = Work {
         allow,
-        known,
+        errors,
         content: Vec::new(),
         attributes: 0,
         texts: 0,
@@ -74,7 +74,7 @@ pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, known: Known) {
 
 struct Work<'a> {
     allow: &'a AllowList,
-    known: Known,
+    errors: ErrorTexts,
     /// Texts that were taken out.
     content: Vec<Zeroizing<String>>,
     attributes: i64,
@@ -139,9 +139,9 @@ impl Work<'_> {
 
     /// What an error's text becomes, where that is something else.
     fn error_text(&mut self, text: &str) -> Option<String> {
-        if self.known == Known::Audited && !text.is_empty() {
+        if self.errors == ErrorTexts::MayRepeatCalls && !text.is_empty() {
             self.texts += 1;
-            return Some(ON_THE_RECORD.to_owned());
+            return Some(WITHHELD.to_owned());
         }
         self.masked(text)
     }
@@ -170,5 +170,5 @@ const ATTRIBUTES: &str = "llm_audit.redacted.attributes";
 const TEXTS: &str = "llm_audit.redacted.texts";
 /// The name of an event whose own was a text.
 const UNNAMED_EVENT: &str = "event";
-/// In place of an audited call's error text.
-const ON_THE_RECORD: &str = "<masked>";
+/// In place of an error's text that may repeat anything.
+const WITHHELD: &str = "<masked>";
