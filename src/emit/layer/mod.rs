@@ -24,6 +24,7 @@ use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
 use self::fields::Collector;
 use self::trace::{Learned, Pipeline};
+use super::pipeline::Owner;
 use super::recorder::Recorder;
 use crate::record::{Label, RawText, TraceContext};
 
@@ -79,8 +80,9 @@ impl AuditLayer {
         self.calls.with(span.into_u64(), |_| ()).is_some()
     }
 
-    /// Forgets a call, as if it had not been.
+    /// Forgets a call, as if it had not been. A pipeline that is watched does so too.
     pub(crate) fn forget(&self, span: &Id) {
+        self.leave(span, Owner::Taken);
         drop(self.calls.remove(span.into_u64()));
     }
 
@@ -92,7 +94,7 @@ impl AuditLayer {
         let waits = |open: &mut OpenCall| open.begun.is_none().then_some(open.recording);
         match self.calls.with(span.into_u64(), waits).flatten() {
             Some(Recording::On) => {}
-            Some(Recording::Off) => return self.leave(span),
+            Some(Recording::Off) => return self.leave(span, Owner::Recorded),
             None => return,
         }
         let scope = context.span(span);
@@ -113,12 +115,12 @@ impl AuditLayer {
         });
     }
 
-    /// Leaves a span to its pipeline, and without a record, although it is a call.
-    fn leave(&self, span: &Id) {
+    /// Leaves a span without a record, although it is a call.
+    fn leave(&self, span: &Id, owner: Owner) {
         if self.recorder.pipelines().is_watched()
             && let Some(dispatch) = self.dispatch.get().and_then(WeakDispatch::upgrade)
         {
-            trace::leave(&dispatch, span, self.recorder.pipelines());
+            trace::leave(&dispatch, span, self.recorder.pipelines(), owner);
         }
     }
 

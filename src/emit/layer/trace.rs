@@ -135,11 +135,11 @@ pub(super) fn place(
     }
 }
 
-/// Leaves a span to its pipeline, without a record. As [`place`], without any lock.
-pub(super) fn leave(dispatch: &Dispatch, span: &Id, pipelines: &Pipelines) {
+/// Makes a span `owner`'s of which the layer makes no record. As [`place`], without any lock.
+pub(super) fn leave(dispatch: &Dispatch, span: &Id, pipelines: &Pipelines, owner: Owner) {
     let own = tracing_opentelemetry::get_otel_context(span, dispatch);
     if let Some(key) = own.and_then(|own| key_of(own.span().span_context())) {
-        pipelines.claim(key, Owner::Recorded);
+        pipelines.claim(key, owner);
     }
 }
 
