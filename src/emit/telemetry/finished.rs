@@ -15,6 +15,7 @@ use crate::emit::layer::fields::{FieldValue, take_field};
 use crate::emit::pipeline::key_of;
 use crate::emit::recorder::Recorder;
 use crate::record::{CapturedCall, Ending, Label, RawText, SpanId, Timestamp, TraceContext};
+use crate::sanitize;
 use crate::semconv::dialect::{self, Meaning};
 
 /// Whether the span is a call of a model.
@@ -55,8 +56,13 @@ pub(super) fn source(span: &SpanData) -> Option<(&str, u32)> {
     }
 }
 
-/// What the span says of its call.
-pub(super) fn capture(span: &SpanData, recorder: &Recorder) -> Box<CapturedCall> {
+/// What the span says of its call. `content` is every text of it that is content by whatever name: errors may repeat it,
+/// and only some of it has a meaning and is hashed.
+pub(super) fn capture(
+    span: &SpanData,
+    content: &[Zeroizing<String>],
+    recorder: &Recorder,
+) -> Box<CapturedCall> {
     let mut call = recorder.new_call(Label::clip("unknown"));
     call.time = made(span);
     call.record_id = recorder.clock().record_id(call.time);
@@ -75,11 +81,11 @@ pub(super) fn capture(span: &SpanData, recorder: &Recorder) -> Box<CapturedCall>
         matches!(call.ending, Ending::Answered) && !matches!(span.status, Status::Error { .. });
     if !ended_well {
         for event in events.filter(|event| event.name == "exception") {
-            take_exception(&mut call, &event.attributes);
+            take_exception(&mut call, &event.attributes, content);
         }
     }
     match &span.status {
-        Status::Error { description } => failed(&mut call, description),
+        Status::Error { description } => failed(&mut call, description, content),
         Status::Ok => answered(&mut call),
         Status::Unset => {}
     }
@@ -127,7 +133,7 @@ fn json(list: &Array) -> Zeroizing<String> {
     Zeroizing::new(json.unwrap_or_default())
 }
 
-fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue]) {
+fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue], content: &[Zeroizing<String>]) {
     for attribute in attributes {
         let Value::String(text) = &attribute.value else {
             continue;
@@ -138,7 +144,7 @@ fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue]) {
                 take_field(call, Meaning::ErrorType, label);
             }
             "exception.message" => {
-                let message = FieldValue::Error(RawText::from(text.as_str()));
+                let message = error_text(text.as_str(), content);
                 take_field(call, Meaning::StatusDescription, message);
             }
             _ => {}
@@ -146,14 +152,21 @@ fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue]) {
     }
 }
 
-fn failed(call: &mut CapturedCall, description: &str) {
+fn failed(call: &mut CapturedCall, description: &str, content: &[Zeroizing<String>]) {
     if description.is_empty() {
         let code = FieldValue::Text(Label::clip("error"));
         take_field(call, Meaning::StatusCode, code);
     } else {
-        let message = FieldValue::Error(RawText::from(description));
+        let message = error_text(description, content);
         take_field(call, Meaning::StatusDescription, message);
     }
+}
+
+fn error_text(text: &str, content: &[Zeroizing<String>]) -> FieldValue {
+    let content: Vec<&[u8]> = content.iter().map(|text| text.as_bytes()).collect();
+    FieldValue::Error(RawText::from(
+        sanitize::mask_repeated_content(text, &content).as_str(),
+    ))
 }
 
 /// A sign of an answer: it does not take back an error that was seen.

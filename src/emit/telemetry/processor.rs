@@ -14,7 +14,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::allow_list::AllowList;
 use super::finished;
-use super::sanitized::{ErrorTexts, sanitize};
+use super::sanitized::{ErrorTexts, content_of, sanitize};
 use crate::emit::Auditor;
 use crate::emit::pipeline::{EndedSpan, Found, Owner, SpanKey, key_of};
 use crate::emit::recorder::Recorder;
@@ -158,7 +158,8 @@ impl<P: SpanProcessor> SanitizingProcessor<P> {
             Found::NotRecorded => return None,
             Found::NoCall => {}
         }
-        let call = finished::capture(span, &self.recorder);
+        let content = content_of(span, &self.allow);
+        let call = finished::capture(span, &content, &self.recorder);
         let view = self.recorder.view(owner.view());
         match self.recorder.end(call, view, None) {
             Ok(_) => Some(owner),
