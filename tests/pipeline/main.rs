@@ -6,6 +6,7 @@
 mod built_in_one;
 mod of_others;
 mod one_span;
+mod planted;
 mod samplers;
 mod sanitized;
 mod stage;

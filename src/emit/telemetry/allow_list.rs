@@ -100,6 +100,11 @@ pub(super) fn describes(name: &str) -> bool {
         .any(|start| name.starts_with(start))
 }
 
+/// Whether an attribute that is taken out says of an error what its message says too.
+pub(super) fn repeats_the_error(name: &str) -> bool {
+    name.ends_with(".stacktrace") || name.ends_with(".chain")
+}
+
 /// Whether a text is a name, and no text of a person: without white space, and short.
 pub(super) fn is_word(text: &str) -> bool {
     let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-/".contains(&byte);

@@ -11,6 +11,7 @@ use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use zeroize::Zeroizing;
 
+use super::allow_list::is_word;
 use crate::emit::layer::fields::{FieldValue, take_field};
 use crate::emit::pipeline::key_of;
 use crate::emit::recorder::Recorder;
@@ -73,7 +74,7 @@ pub(super) fn capture(
     let attributes = span.attributes.iter();
     for attribute in attributes.chain(events.clone().flat_map(|event| &event.attributes)) {
         if let Some(meaning) = meaning(attribute) {
-            take(&mut call, meaning, &attribute.value);
+            take(&mut call, meaning, &attribute.value, content);
         }
     }
     // An exception behind which an answer came was dealt with, unless the span says that it failed.
@@ -102,7 +103,7 @@ fn meaning(attribute: &KeyValue) -> Option<Meaning> {
 }
 
 /// Puts what an attribute says on the call.
-fn take(call: &mut CapturedCall, meaning: Meaning, value: &Value) {
+fn take(call: &mut CapturedCall, meaning: Meaning, value: &Value, content: &[Zeroizing<String>]) {
     let value = match value {
         Value::Bool(flag) => FieldValue::Int(u64::from(*flag)),
         Value::F64(number) => FieldValue::Float(*number),
@@ -112,6 +113,7 @@ fn take(call: &mut CapturedCall, meaning: Meaning, value: &Value) {
             Err(_) => return,
         },
         Value::String(text) if text.as_str().is_empty() => return,
+        Value::String(text) if meaning == Meaning::ErrorType => word(text.as_str(), content),
         Value::String(text) => FieldValue::of_text(meaning, text.as_str()),
         Value::Array(list) => FieldValue::of_text(meaning, &json(list)),
         _ => return,
@@ -140,8 +142,7 @@ fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue], content: &[Z
         };
         match attribute.key.as_str() {
             "exception.type" => {
-                let label = FieldValue::Text(Label::clip(text.as_str()));
-                take_field(call, Meaning::ErrorType, label);
+                take_field(call, Meaning::ErrorType, word(text.as_str(), content));
             }
             "exception.message" => {
                 let message = error_text(text.as_str(), content);
@@ -163,10 +164,21 @@ fn failed(call: &mut CapturedCall, description: &str, content: &[Zeroizing<Strin
 }
 
 fn error_text(text: &str, content: &[Zeroizing<String>]) -> FieldValue {
+    FieldValue::Error(RawText::from(masked(text, content).as_str()))
+}
+
+/// A word of low cardinality, or what was put in its place.
+fn word(text: &str, content: &[Zeroizing<String>]) -> FieldValue {
+    if is_word(text) {
+        FieldValue::Text(Label::clip(text))
+    } else {
+        FieldValue::Text(Label::clip(&masked(text, content)))
+    }
+}
+
+fn masked(text: &str, content: &[Zeroizing<String>]) -> String {
     let content: Vec<&[u8]> = content.iter().map(|text| text.as_bytes()).collect();
-    FieldValue::Error(RawText::from(
-        sanitize::mask_repeated_content(text, &content).as_str(),
-    ))
+    sanitize::mask_repeated_content(text, &content)
 }
 
 /// A sign of an answer: it does not take back an error that was seen.

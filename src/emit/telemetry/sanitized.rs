@@ -16,7 +16,9 @@ use opentelemetry::{Array, Key, KeyValue, StringValue, Value, trace::Status};
 use opentelemetry_sdk::trace::SpanData;
 use zeroize::Zeroizing;
 
-use super::allow_list::{AllowList, Verdict, describes, is_whole_number, is_word};
+use super::allow_list::{
+    AllowList, Verdict, describes, is_whole_number, is_word, repeats_the_error,
+};
 use crate::sanitize;
 
 /// What texts of errors may repeat.
@@ -83,9 +85,9 @@ fn masked(text: &str, content: &[Zeroizing<String>]) -> Option<String> {
     (masked != text).then_some(masked)
 }
 
-/// Every text of the span that the allow-list does not let pass: what an error of it may repeat.
+/// Every text of the span that the allow-list does not let pass: what an error of it may repeat, itself left out.
 pub(super) fn content_of(span: &SpanData, allow: &AllowList) -> Vec<Zeroizing<String>> {
-    texts_taken_out(span, allow, |_| true)
+    texts_taken_out(span, allow, |name| !repeats_the_error(name))
 }
 
 fn texts_taken_out(
