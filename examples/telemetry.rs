@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use llm_audit::{AuditSpanExt as _, Auditor, Provider, RecordId};
-use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
-use opentelemetry::{KeyValue, trace::SpanKind};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{Span as _, SpanKind, TracerProvider as _};
 use serde_json::json;
 use tracing::{Span, instrument};
 

@@ -75,6 +75,8 @@ pub(crate) struct EndedSpan<'a> {
     pub(crate) made: Timestamp,
     /// Where in the source, if it says.
     pub(crate) source: Option<(&'a str, u32)>,
+    /// The number of the thread that made it, if it says.
+    pub(crate) thread: Option<u64>,
 }
 
 /// What a layer knows of an ended span.
@@ -207,6 +209,15 @@ impl Pipelines {
         found
     }
 
+    /// How many spans are watched.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.spans
+            .iter()
+            .map(|spans| spans.lock().unwrap_or_else(PoisonError::into_inner).len())
+            .sum()
+    }
+
     fn shard(&self, (_, span): SpanKey) -> MutexGuard<'_, HashMap<SpanKey, Watched>> {
         let [.., last] = span.as_bytes();
         self.spans[usize::from(*last) % SHARDS]
@@ -269,6 +280,7 @@ mod tests {
             owner: Owner::Taken,
             made: Timestamp::from_unix_nanos(0),
             source: None,
+            thread: None,
         }
     }
 

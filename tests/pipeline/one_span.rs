@@ -244,6 +244,62 @@ fn processors_that_are_wrapped_twice_or_stand_side_by_side_do_no_more_than_once(
 }
 
 #[test]
+fn layers_in_boxes_make_no_second_span_once_a_pipeline_was_met() {
+    use opentelemetry::trace::TracerProvider as _;
+    use tracing_subscriber::Layer as _;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    for pipeline in [Pipeline::Stock, Pipeline::Wrapped] {
+        let stage = Stage::new(pipeline);
+        let tracer = stage.provider.tracer("application");
+        let boxed = tracing_opentelemetry::layer().with_tracer(tracer).boxed();
+        let subscriber = tracing_subscriber::registry()
+            .with(boxed)
+            .with(stage.audit.layer());
+        tracing::subscriber::with_default(subscriber, || {
+            call(Handling::Entered);
+            call(Handling::NeverEntered);
+        });
+        let came = stage.end();
+        assert_eq!(came.records().len(), 2);
+        let spans = came.sent.len() + came.ordinary("call").len();
+        assert_eq!(spans, 2, "{pipeline:?}");
+    }
+}
+
+#[test]
+fn many_threads_have_each_call_recorded_and_sent_once() {
+    const THREADS: usize = 8;
+    const CALLS: usize = 60;
+    for order in ORDERS {
+        let stage = Stage::new(Pipeline::Wrapped);
+        let subscriber = stage.subscriber(order);
+        let play = || {
+            tracing::dispatcher::with_default(&subscriber, || {
+                for handling in HANDLINGS.iter().cycle().take(CALLS) {
+                    info_span!("request").in_scope(|| call(*handling));
+                }
+            });
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(play);
+            }
+        });
+        let came = stage.end();
+        let ids: std::collections::BTreeSet<_> = came
+            .sent
+            .iter()
+            .map(|span| sent_text(span, "llm_audit.record.id").unwrap())
+            .collect();
+        assert_eq!(came.records().len(), THREADS * CALLS, "{order:?}");
+        assert_eq!(came.sent.len(), THREADS * CALLS, "{order:?}");
+        assert_eq!(ids.len(), THREADS * CALLS, "{order:?}");
+        assert!(came.ordinary("call").is_empty(), "{order:?}");
+        assert_eq!(came.ordinary("request").len(), THREADS * CALLS, "{order:?}");
+    }
+}
+
+#[test]
 fn providers_side_by_side_keep_what_is_theirs() {
     let wrapped = Stage::new(Pipeline::Wrapped);
     let stock = InMemorySpanExporter::default();

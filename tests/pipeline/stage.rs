@@ -15,8 +15,8 @@ use opentelemetry_sdk::trace::{
 };
 use tempfile::TempDir;
 use tracing::Dispatch;
-use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer as _, Registry};
 
 use crate::receiver::Receiver;
 use crate::trail::Trail;
@@ -26,6 +26,8 @@ use crate::trail::Trail;
 pub(crate) enum Order {
     AuditFirst,
     AuditLast,
+    /// Behind the pipeline's layer, put together with it before both are added.
+    AuditInside,
 }
 
 /// What the application's pipeline is.
@@ -35,7 +37,7 @@ pub(crate) enum Pipeline {
     Wrapped,
 }
 
-pub(crate) const ORDERS: [Order; 2] = [Order::AuditFirst, Order::AuditLast];
+pub(crate) const ORDERS: [Order; 3] = [Order::AuditFirst, Order::AuditLast, Order::AuditInside];
 
 pub(crate) struct Stage {
     directory: TempDir,
@@ -101,6 +103,13 @@ impl Stage {
                 Registry::default()
                     .with(tracing_opentelemetry::layer().with_tracer(tracer))
                     .with(audit),
+            ),
+            Order::AuditInside => Dispatch::new(
+                Registry::default().with(
+                    tracing_opentelemetry::layer()
+                        .with_tracer(tracer)
+                        .and_then(audit),
+                ),
             ),
         }
     }

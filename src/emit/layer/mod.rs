@@ -128,10 +128,11 @@ impl AuditLayer {
     fn begin_in(&self, begins: trace::Begins<'_>) {
         let span = begins.span;
         let clock = self.recorder.clock();
-        let handed = |open: &mut OpenCall| open.handed.take();
-        let mut placed = match self.calls.with(span.into_u64(), handed).flatten() {
-            Some(handed) => handed,
-            None => trace::place(
+        let handed = self.calls.with(span.into_u64(), |open| open.handed.take());
+        let mut placed = match handed.flatten() {
+            // A span that goes on was not the one that ended.
+            Some(handed) if begins.pipeline != Pipeline::Open => handed,
+            _ => trace::place(
                 self.dispatch.get().and_then(WeakDispatch::upgrade).as_ref(),
                 begins,
                 &self.recorder,
@@ -215,6 +216,7 @@ where
             callsite,
             recording,
             begun: None,
+            made_by: std::thread::current().id(),
             handed: None,
             last_exit: None,
         };

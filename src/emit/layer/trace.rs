@@ -34,21 +34,23 @@ pub(super) struct Begins<'a> {
 /// What a pipeline may have done with a span already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pipeline {
-    /// A pipeline stands below the layer and has ended the span before the layer could ask for its ids.
+    /// The span is closed now. A pipeline that stands below the layer has ended it before the layer could ask for its ids.
     Ended,
-    /// Nothing, or there is none.
+    /// The span is closed now. Whether a pipeline stands below the layer cannot be told; if there is one in this subscriber,
+    /// it has ended the span.
+    MayHaveEnded,
+    /// Nothing: the span goes on.
     Open,
 }
 
 impl Pipeline {
-    /// What the pipeline of a span has done that was never entered and is closed now, where `S` is what stands below the
-    /// layer. Subscribers do not say of what layers they are made, but their types do. One that hides its layers
-    /// (`Box<dyn Layer>`) is taken for one without a pipeline.
+    /// What the pipeline of a span has done that is closed now, where `S` is what stands below the layer. Subscribers do
+    /// not say of what layers they are made, but their types do, unless layers are put together before they are added.
     pub(super) fn of_closed<S>() -> Self {
         if std::any::type_name::<S>().contains("OpenTelemetryLayer") {
             Self::Ended
         } else {
-            Self::Open
+            Self::MayHaveEnded
         }
     }
 }
@@ -62,6 +64,11 @@ impl Learned {
     fn note(&self, watched: bool) {
         let learned = if watched { WATCHED } else { NOT_WATCHED };
         self.0.store(learned, Ordering::Relaxed);
+    }
+
+    /// Whether a pipeline was met.
+    fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
     }
 
     /// Whether a span that is not recorded is one of a pipeline that is watched.
@@ -93,9 +100,14 @@ pub(super) fn place(
         .and_then(|own| key_of(own.span().span_context()))
     else {
         let around = parent.and_then(context);
+        let ended = match begins.pipeline {
+            Pipeline::Ended => true,
+            Pipeline::MayHaveEnded => around.is_some() || learned.any(),
+            Pipeline::Open => false,
+        };
         let mut placed = place_alone(begins, around, recorder.clock());
         // A pipeline that is watched would have handed the span over if it had sampled it.
-        if begins.pipeline == Pipeline::Ended && !learned.guess(recorder.pipelines()) {
+        if ended && !learned.guess(recorder.pipelines()) {
             placed.view = SpanView::None;
         }
         return placed;

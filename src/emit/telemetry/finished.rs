@@ -42,19 +42,31 @@ pub(super) fn made(span: &SpanData) -> Timestamp {
 
 /// File and line that the span was made at, where tracing-opentelemetry says.
 pub(super) fn source(span: &SpanData) -> Option<(&str, u32)> {
-    let of = |name: &str| {
-        let attribute = span
-            .attributes
-            .iter()
-            .find(|attribute| attribute.key.as_str() == name);
-        attribute.map(|attribute| &attribute.value)
-    };
-    match (of("code.file.path")?, of("code.line.number")?) {
+    match (
+        value(span, "code.file.path")?,
+        value(span, "code.line.number")?,
+    ) {
         (Value::String(file), Value::I64(line)) => {
             Some((file.as_str(), u32::try_from(*line).ok()?))
         }
         _ => None,
     }
+}
+
+/// The number of the thread that made the span, where tracing-opentelemetry says.
+pub(super) fn thread(span: &SpanData) -> Option<u64> {
+    match value(span, "thread.id")? {
+        Value::I64(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn value<'a>(span: &'a SpanData, name: &str) -> Option<&'a Value> {
+    let attribute = span
+        .attributes
+        .iter()
+        .find(|attribute| attribute.key.as_str() == name);
+    attribute.map(|attribute| &attribute.value)
 }
 
 /// What the span says of its call. `content` is every text of it that is content by whatever name: errors may repeat it,

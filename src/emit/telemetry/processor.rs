@@ -152,6 +152,7 @@ impl<P: SpanProcessor> SanitizingProcessor<P> {
             owner,
             made: finished::made(span),
             source: finished::source(span),
+            thread: finished::thread(span),
         };
         match self.recorder.pipelines().hand_over(&ended) {
             Found::HandedOver => return Some(owner),
@@ -257,5 +258,45 @@ impl Drop for Inside {
             inside.borrow_mut().retain(|auditor| *auditor != self.0);
         };
         let _ = INSIDE.try_with(leave);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::KeyValue;
+    use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_spans_that_have_ended_and_a_processor_that_is_gone_watches_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let audit = Auditor::builder()
+            .data_dir(directory.path())
+            .generate_keyring()
+            .without_sender()
+            .json_lines()
+            .build()
+            .unwrap();
+        let processor = || {
+            let exporting = SimpleSpanProcessor::new(InMemorySpanExporter::default());
+            SanitizingProcessor::new(SanitizingProcessor::new(exporting, &audit), &audit)
+        };
+        let provider = SdkTracerProvider::builder()
+            .with_span_processor(processor())
+            .with_span_processor(processor())
+            .build();
+        let tracer = provider.tracer("application");
+        let pipelines = audit.recorder().pipelines();
+        tracer.start("ordinary").end();
+        let mut call = tracer.start("chat");
+        call.set_attribute(KeyValue::new("gen_ai.operation.name", "chat"));
+        assert_eq!(pipelines.len(), 1);
+        call.end();
+        assert_eq!(pipelines.len(), 0);
+        assert!(pipelines.is_watched());
+        drop((tracer, call, provider));
+        assert!(!pipelines.is_watched());
     }
 }
