@@ -38,6 +38,7 @@
 //!
 //! # Features
 //! * `emit` (default): what an application links; no C code, no database, no web server
+//! * `telemetry`: beside the application's own OpenTelemetry pipeline, with the OpenTelemetry SDK and its OTLP exporter
 //! * `cli`: the command line over the files of a data directory
 //! * `demo`: `llm-audit demo`, with provider emulator, real clients and a receiver in one process
 //!

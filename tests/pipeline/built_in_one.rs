@@ -79,7 +79,7 @@ fn the_ordinary_pipeline_is_the_users_and_the_audit_is_not_sampled_with_it() {
 #[test]
 fn shutting_down_hangs_nowhere_and_loses_nothing_when_nobody_listens() {
     let directory = tempfile::tempdir().unwrap();
-    let end = || {
+    let start = || {
         let telemetry = llm_audit::telemetry()
             .auditor(auditor(directory.path()))
             .endpoint("http://127.0.0.1:9")
@@ -87,8 +87,9 @@ fn shutting_down_hangs_nowhere_and_loses_nothing_when_nobody_listens() {
             .unwrap();
         let subscriber = tracing_subscriber::registry().with(telemetry.layer());
         tracing::subscriber::with_default(subscriber, handle);
-        telemetry.shutdown(Duration::from_millis(200))
+        telemetry
     };
+    let end = || start().shutdown(Duration::from_millis(200));
     assert!(matches!(end(), Drained::Remaining(_)));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -98,13 +99,16 @@ fn shutting_down_hangs_nowhere_and_loses_nothing_when_nobody_listens() {
         runtime.block_on(async { end() }),
         Drained::Remaining(_)
     ));
+    let awaited =
+        runtime.block_on(async { start().shutdown_async(Duration::from_millis(200)).await });
+    assert!(matches!(awaited, Drained::Remaining(_)));
     let receiver = Receiver::start();
     let next = auditor(directory.path())
         .endpoint(&receiver.endpoint())
         .build()
         .unwrap();
     assert_eq!(next.shutdown(PATIENCE), Drained::Complete);
-    assert_eq!(receiver.requests().spans().len(), 2);
+    assert_eq!(receiver.requests().spans().len(), 3);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod sanitized;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::thread::Builder;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -49,7 +50,8 @@ pub use self::processor::SanitizingProcessor;
 /// Exporter, sampler and limits of the ordinary pipeline are set by the `OTEL_*` variables as ever
 /// (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, …) or by [`TelemetryBuilder::provider`]. No sampler
 /// decides on a call: its record and its span are always there. The ordinary pipeline keeps nothing on disk: what it cannot
-/// send it drops.
+/// send it drops. It speaks OTLP/gRPC unless it is given another exporter; for an `https` endpoint the application enables
+/// a TLS feature of `opentelemetry-otlp`.
 ///
 /// ```no_run
 /// let telemetry = llm_audit::telemetry().service("billing").build()?;
@@ -255,6 +257,21 @@ impl Telemetry {
     /// Says whether the auditor delivered everything; nothing of it is lost if not.
     pub fn shutdown(self, deadline: Duration) -> Drained {
         self.end(deadline)
+    }
+
+    /// As [`shutdown`](Self::shutdown), without blocking the task's thread.
+    pub async fn shutdown_async(self, deadline: Duration) -> Drained {
+        let auditor = self.auditor.clone();
+        let (done, drained) = tokio::sync::oneshot::channel();
+        let end = Builder::new().name("llm-audit-stop".into()).spawn(move || {
+            // Where the task is gone, nobody wants to know.
+            let _ = done.send(self.end(deadline));
+        });
+        match end {
+            Ok(_) => drained.await.unwrap_or(Drained::Remaining(0)),
+            // The thread that could not be started has dropped the rest, which has ended it.
+            Err(_) => auditor.shutdown(Duration::ZERO),
+        }
     }
 
     fn end(&self, deadline: Duration) -> Drained {
