@@ -1,8 +1,9 @@
 //! Applications that are killed at any moment: every call whose start was recorded leaves a record, and none leaves two.
 //!
-//! `LLM_AUDIT_KILL_RUNS` says how often (20 unless said). A run is up to three generations of an application on one data
-//! directory, each killed (SIGKILL) at a random moment, also while it takes over what the one before it left; and then a
-//! process that is not killed, which takes over everything.
+//! `LLM_AUDIT_KILL_RUNS` says how often (20 unless said), and `LLM_AUDIT_KILL_SECONDS` for how long at most, for each way to
+//! deliver. A run is up to three generations of an application on one data directory, each killed (SIGKILL) at a random
+//! moment, also while it takes over what the one before it left; and then a process that is not killed, which takes over
+//! everything. Runs have nothing to do with each other, so that loops of several days add up.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -16,9 +17,10 @@ mod receiver;
 mod trail;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _};
 use llm_audit::clock::Clock;
@@ -40,8 +42,8 @@ fn every_call_of_a_killed_application_is_in_the_json_lines_once() {
     if let Some(part) = Part::of_this_process() {
         return application(&part);
     }
-    let mut sum = Sum::default();
-    for run in 0..runs() {
+    let mut sum = Sum::of("JSON lines");
+    for run in Runs::asked_for() {
         let directory = tempfile::tempdir().unwrap();
         let acknowledged = generations(
             "every_call_of_a_killed_application_is_in_the_json_lines_once",
@@ -58,10 +60,9 @@ fn every_call_of_a_killed_application_is_in_the_json_lines_once() {
             trail.torn,
             acknowledged.kills
         );
-        check(&trail, &acknowledged, directory.path());
         sum.add(&trail, &acknowledged);
+        check(&trail, &acknowledged, directory.path());
     }
-    sum.print("JSON lines");
 }
 
 #[test]
@@ -69,8 +70,8 @@ fn every_call_of_a_killed_application_reaches_the_receiver() {
     if let Some(part) = Part::of_this_process() {
         return application(&part);
     }
-    let mut sum = Sum::default();
-    for run in 0..runs() {
+    let mut sum = Sum::of("OTLP");
+    for run in Runs::asked_for() {
         let directory = tempfile::tempdir().unwrap();
         let receiver = Receiver::start();
         let endpoint = receiver.endpoint();
@@ -86,11 +87,10 @@ fn every_call_of_a_killed_application_reaches_the_receiver() {
         let keys = keyring_file::read(&directory.path().join("keyring.json")).unwrap();
         let requests = receiver.requests();
         let trail = requests.trail(&keys);
+        sum.add(&trail, &acknowledged);
         check(&trail, &acknowledged, directory.path());
         check_spans(&requests, &trail);
-        sum.add(&trail, &acknowledged);
     }
-    sum.print("OTLP");
 }
 
 /// What applications were told had been recorded, before they were killed.
@@ -232,12 +232,14 @@ fn event(record: &llm_audit::record::AuditRecord) -> Option<SystemEvent> {
     }
 }
 
-#[derive(Default)]
+/// What came of all runs; said when they end, whichever way, and now and then before.
 struct Sum {
+    way: &'static str,
     runs: u64,
     kills: u64,
     begun: usize,
     ended: usize,
+    lost: usize,
     records: usize,
     unknown: usize,
     repeated: u64,
@@ -245,32 +247,93 @@ struct Sum {
 }
 
 impl Sum {
+    fn of(way: &'static str) -> Self {
+        Self {
+            way,
+            runs: 0,
+            kills: 0,
+            begun: 0,
+            ended: 0,
+            lost: 0,
+            records: 0,
+            unknown: 0,
+            repeated: 0,
+            torn: 0,
+        }
+    }
+
     fn add(&mut self, trail: &Trail, acknowledged: &Acknowledged) {
         self.runs += 1;
         self.kills += acknowledged.kills;
         self.begun += acknowledged.calls.len();
         self.ended += acknowledged.calls.values().flatten().count();
+        let begun = acknowledged.calls.keys();
+        self.lost += begun.filter(|id| trail.status(**id).is_none()).count();
         self.records += trail.records.len();
         self.unknown += trail.count("unknown");
         self.repeated += trail.repeated;
         self.torn += trail.torn;
+        if self.runs.is_multiple_of(100) {
+            self.print();
+        }
     }
 
-    fn print(&self, way: &str) {
+    fn print(&self) {
         let Self {
+            way,
             runs,
             kills,
             begun,
             ended,
+            lost,
             records,
             unknown,
             repeated,
             torn,
         } = self;
         println!(
-            "{way}: {runs} runs, {kills} kills: {begun} acknowledged starts ({ended} with their end), all found, each once; \
-             {records} records, {unknown} of unknown outcome, {repeated} delivered again, {torn} torn lines"
+            "{way}: {runs} runs, {kills} kills, {begun} acknowledged starts ({ended} with their end), {lost} lost; \
+             {records} records, {unknown} of unknown outcome; {repeated} copies dropped by record id, {torn} torn lines"
         );
+    }
+}
+
+impl Drop for Sum {
+    fn drop(&mut self) {
+        self.print();
+    }
+}
+
+/// The numbers of the runs, as many as there is time for.
+struct Runs {
+    numbers: Range<u64>,
+    end: Option<Instant>,
+}
+
+impl Runs {
+    fn asked_for() -> Self {
+        let number = |name| -> Option<u64> {
+            let text = std::env::var_os(name)?.into_string().unwrap();
+            Some(text.parse().unwrap())
+        };
+        let seconds = number("LLM_AUDIT_KILL_SECONDS").map(Duration::from_secs);
+        Self {
+            numbers: 0..number("LLM_AUDIT_KILL_RUNS").unwrap_or(20),
+            end: seconds.map(|seconds| Instant::now() + seconds),
+        }
+    }
+}
+
+impl Iterator for Runs {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        let late = self.end.is_some_and(|end| Instant::now() >= end);
+        // One at least, so that a loop which had no time does not pass for one that found nothing.
+        if late && self.numbers.start > 0 {
+            return None;
+        }
+        self.numbers.next()
     }
 }
 
@@ -477,11 +540,6 @@ fn settings(data_dir: &Path, endpoint: Option<&str>) -> AuditorBuilder {
         Some(endpoint) => settings.endpoint(endpoint),
         None => settings.without_sender().json_lines(),
     }
-}
-
-fn runs() -> u64 {
-    let runs = std::env::var_os("LLM_AUDIT_KILL_RUNS");
-    runs.map_or(20, |runs| runs.into_string().unwrap().parse().unwrap())
 }
 
 /// A random time, both ends in milliseconds.

@@ -1,7 +1,10 @@
-//! The OpenTelemetry Collector itself, with `collector-config/file.yaml`.
+//! The OpenTelemetry Collector itself, with a file of `collector-config`.
 
+#![allow(dead_code, reason = "each test needs its share of it")]
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +16,7 @@ use tempfile::TempDir;
 pub(crate) struct Collector {
     binary: PathBuf,
     config: PathBuf,
+    variables: Vec<(&'static str, String)>,
     output: TempDir,
     ports: [u16; 3],
     running: Option<Child>,
@@ -33,6 +37,7 @@ impl Collector {
         Some(Self {
             binary: binary.into(),
             config: Path::new(env!("CARGO_MANIFEST_DIR")).join("collector-config/file.yaml"),
+            variables: Vec::new(),
             output: tempfile::tempdir().unwrap(),
             ports: held.map(|listener| listener.local_addr().unwrap().port()),
             running: None,
@@ -43,6 +48,22 @@ impl Collector {
         let mut collector = Self::absent()?;
         collector.start();
         Some(collector)
+    }
+
+    /// Another file of `collector-config` than `file.yaml`, and variables that it needs. The collector itself must find
+    /// the file valid.
+    pub(crate) fn configured(mut self, file: &str, variables: &[(&'static str, &str)]) -> Self {
+        self.config = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("collector-config")
+            .join(file);
+        self.variables = variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        let validated = self.command(&["validate"]).output().unwrap();
+        let words = String::from_utf8_lossy(&validated.stderr);
+        assert!(validated.status.success(), "{file} is not valid: {words}");
+        self
     }
 
     /// Takes a pipeline out of the configuration.
@@ -68,31 +89,22 @@ impl Collector {
 
     /// Starts it; returns when it says that it is ready.
     pub(crate) fn start(&mut self) {
+        self.running = Some(ready(&mut self.command(&[])));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let [grpc, http, health] = self.ports.map(|port| format!("127.0.0.1:{port}"));
-        let mut process = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        command
+            .args(arguments)
             .arg("--config")
             .arg(&self.config)
             .env("LLM_AUDIT_OTLP_GRPC", grpc)
             .env("LLM_AUDIT_OTLP_HTTP", http)
             .env("LLM_AUDIT_HEALTH", health)
             .env("LLM_AUDIT_COLLECTOR_DIR", self.output.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut told = BufReader::new(process.stderr.take().unwrap());
-        self.running = Some(process);
-        let mut line = String::new();
-        let mut before = String::new();
-        while !line.contains("Everything is ready") {
-            before += &std::mem::take(&mut line);
-            assert!(
-                told.read_line(&mut line).unwrap() > 0,
-                "it does not start: {before}"
-            );
-        }
-        // What it says later is of no interest, but it must be able to say it.
-        std::thread::spawn(move || told.read_to_end(&mut Vec::new()));
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Kills it (SIGKILL).
@@ -115,6 +127,36 @@ impl Collector {
     /// The spans in its file, each with its resource, as OTLP JSON; copies too.
     pub(crate) fn spans(&self) -> Vec<(Value, Value)> {
         self.read("traces", "resourceSpans", "scopeSpans", "spans")
+    }
+
+    /// The ids of the log records in its files, also those that were rotated, and how many copies there are. For more of
+    /// them than one likes to have in memory at once.
+    pub(crate) fn logged_ids(&self) -> (BTreeSet<String>, u64) {
+        self.ids("logs")
+    }
+
+    /// The ids of the records that the spans in its files are views of, and how many copies there are.
+    pub(crate) fn traced_ids(&self) -> (BTreeSet<String>, u64) {
+        self.ids("traces")
+    }
+
+    fn ids(&self, start: &str) -> (BTreeSet<String>, u64) {
+        let (mut ids, mut copies) = (BTreeSet::new(), 0);
+        let entries = fs::read_dir(self.output.path()).unwrap();
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if !(name.starts_with(start) && name.ends_with(".jsonl")) {
+                continue;
+            }
+            for line in BufReader::new(fs::File::open(&path).unwrap()).lines() {
+                let line = line.unwrap();
+                for (at, key) in line.match_indices(RECORD_ID) {
+                    let id = &line[at + key.len()..][..36];
+                    copies += u64::from(!ids.insert(id.to_owned()));
+                }
+            }
+        }
+        (ids, copies)
     }
 
     fn read(&self, file: &str, resources: &str, scopes: &str, items: &str) -> Vec<(Value, Value)> {
@@ -143,6 +185,25 @@ impl Drop for Collector {
     }
 }
 
+/// Starts a program of the collector's kind; returns when it says that it is ready.
+pub(crate) fn ready(command: &mut Command) -> Child {
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut told = BufReader::new(process.stderr.take().unwrap());
+    let mut line = String::new();
+    let mut before = String::new();
+    while !line.contains("Everything is ready") {
+        before += &std::mem::take(&mut line);
+        assert!(
+            told.read_line(&mut line).unwrap() > 0,
+            "it does not start: {before}"
+        );
+    }
+    // What it says later is of no interest, but it must be able to say it.
+    std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
+    process
+}
+
 /// The whole request of a line. Part of one that a kill cut off may stand before it, or alone.
 fn whole(line: &str, resources: &str) -> Value {
     let start = format!("{{\"{resources}\"");
@@ -156,3 +217,5 @@ fn whole(line: &str, resources: &str) -> Value {
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
+
+const RECORD_ID: &str = r#"{"key":"llm_audit.record.id","value":{"stringValue":""#;

@@ -94,6 +94,11 @@ impl Player {
         }
     }
 
+    /// The number of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits for the next line; none when the part has ended.
     pub(crate) fn hear(&mut self) -> Option<String> {
         next_line(&mut self.socket)

@@ -1,4 +1,4 @@
-//! An OTLP receiver on loopback that takes everything, and keeps the bytes of every request.
+//! An OTLP receiver on loopback that takes everything, and keeps the bytes of every request or hands them on.
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -40,14 +40,39 @@ pub(crate) struct Requests {
     pub(crate) traces: Vec<Bytes>,
 }
 
+/// A signal of OTLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Logs,
+    Traces,
+}
+
 impl Receiver {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let seen = Arc::<Mutex<Requests>>::default();
+        let kept = Arc::clone(&seen);
+        let keep = move |signal, request| {
+            let mut requests = kept.lock().unwrap();
+            match signal {
+                Signal::Logs => requests.logs.push(request),
+                Signal::Traces => requests.traces.push(request),
+            }
+        };
+        let mut receiver = Self::handing_on(listener, keep);
+        receiver.seen = seen;
+        receiver
+    }
+
+    /// One that keeps nothing. A request is answered when `take` has returned.
+    pub(crate) fn handing_on(
+        listener: TcpListener,
+        take: impl Fn(Signal, Bytes) + Send + Sync + 'static,
+    ) -> Self {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::<Mutex<Requests>>::default();
         let (stop, stopped) = oneshot::channel();
-        let server = Server(Arc::clone(&seen));
+        let server = Server(Arc::new(take));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -66,7 +91,7 @@ impl Receiver {
         });
         Self {
             address,
-            seen,
+            seen: Arc::default(),
             running: Some((stop, thread)),
         }
     }
@@ -135,8 +160,10 @@ impl Requests {
     }
 }
 
+type Take = Arc<dyn Fn(Signal, Bytes) + Send + Sync>;
+
 #[derive(Clone)]
-struct Server(Arc<Mutex<Requests>>);
+struct Server(Take);
 
 impl Service<Request<Body>> for Server {
     type Response = http::Response<Body>;
@@ -150,7 +177,7 @@ impl Service<Request<Body>> for Server {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let export = Export {
             path: request.uri().path().to_owned(),
-            seen: Arc::clone(&self.0),
+            take: Arc::clone(&self.0),
         };
         Box::pin(async move { Ok(Grpc::new(Raw).unary(export, request).await) })
     }
@@ -158,7 +185,7 @@ impl Service<Request<Body>> for Server {
 
 struct Export {
     path: String,
-    seen: Arc<Mutex<Requests>>,
+    take: Take,
 }
 
 impl UnaryService<Bytes> for Export {
@@ -166,16 +193,12 @@ impl UnaryService<Bytes> for Export {
     type Future = BoxFuture<Response<Bytes>, Status>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let mut requests = self.seen.lock().unwrap();
-        match self.path.as_str() {
-            "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => {
-                requests.logs.push(request.into_inner())
-            }
-            "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => {
-                requests.traces.push(request.into_inner())
-            }
+        let signal = match self.path.as_str() {
+            "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Signal::Logs,
+            "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Signal::Traces,
             other => panic!("nobody serves {other}"),
-        }
+        };
+        (self.take)(signal, request.into_inner());
         Box::pin(async { Ok(Response::new(Bytes::new())) })
     }
 }
