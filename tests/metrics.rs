@@ -18,6 +18,7 @@ use opentelemetry_sdk::metrics::data::{AggregatedMetrics, HistogramDataPoint, Me
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use receiver::Receiver;
 use serde_json::json;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// A provider whose metrics can be looked at.
 struct Meters {
@@ -162,6 +163,36 @@ fn calls_are_measured_as_the_conventions_say_and_health_is_observed() {
     drop(audit);
     let gone = meters.collect();
     assert!(!gone.contains_key("llm_audit.spool.limit [By]"), "{gone:?}");
+}
+
+#[test]
+fn the_first_piece_of_a_stream_is_measured_where_there_is_one() {
+    let (directory, meters) = (tempfile::tempdir().unwrap(), Meters::new());
+    let audit = Auditor::builder()
+        .data_dir(directory.path())
+        .generate_keyring()
+        .without_sender()
+        .json_lines()
+        .meter(meters.provider.meter("llm_audit"))
+        .build()
+        .unwrap();
+    let subscriber = tracing_subscriber::registry().with(audit.layer());
+    tracing::subscriber::with_default(subscriber, || {
+        drop(tracing::info_span!(
+            "call",
+            gen_ai.operation.name = "chat",
+            gen_ai.response.time_to_first_chunk = 0.25
+        ));
+        drop(tracing::info_span!(
+            "call",
+            gen_ai.operation.name = "embeddings"
+        ));
+    });
+    let collected = meters.collect();
+    let first = &collected["gen_ai.client.operation.time_to_first_chunk [s]"];
+    assert_eq!(first.len(), 1);
+    assert_eq!(first["gen_ai.operation.name=chat"], 0.25);
+    assert_eq!(collected["gen_ai.client.operation.duration [s]"].len(), 2);
 }
 
 #[test]

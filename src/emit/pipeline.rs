@@ -166,9 +166,13 @@ impl Pipelines {
         self.traces().known.contains(&trace)
     }
 
-    /// Whose an ended span has become that is a call, for the processors that have not seen its end yet.
+    /// A call was made in this trace, recorded or not.
+    pub(crate) fn remember_call(&self, trace: TraceId) {
+        self.traces().remember(trace);
+    }
+
+    /// Whose an ended span has become, for the processors that have not seen its end yet.
     pub(crate) fn settle(&self, span: SpanKey, owner: Owner) {
-        self.traces().remember(span.0);
         if let Some(watched) = self.shard(span).get_mut(&span) {
             watched.owner = owner;
         }
@@ -326,7 +330,7 @@ mod tests {
             TraceId::from_bytes(bytes).unwrap()
         };
         for number in 0..=MOST_TRACES {
-            pipelines.settle((trace(number), key(1).1), Owner::Taken);
+            pipelines.remember_call(trace(number));
         }
         assert!(!pipelines.has_call(trace(0)) && pipelines.has_call(trace(1)));
         assert!(pipelines.has_call(trace(MOST_TRACES)));

@@ -127,6 +127,27 @@ fn errors_around_a_call_do_not_repeat_what_was_sent() {
 }
 
 #[test]
+fn errors_around_a_call_that_is_not_recorded_do_not_repeat_what_was_sent_either() {
+    let stage = Stage::new(Pipeline::Wrapped);
+    stage.audit.set_enabled(false).unwrap();
+    stage.run(Order::AuditFirst, || handle(CONTENT).unwrap_err());
+    let tracer = stage.provider.tracer("another");
+    tracer.in_span("around", |around| {
+        let mut call = tracer.start("chat");
+        call.set_attribute(KeyValue::new("gen_ai.operation.name", "chat"));
+        call.end();
+        around
+            .span()
+            .set_status(Status::error(format!("400: {CONTENT}")));
+    });
+    let came = stage.end();
+    assert!(came.records().is_empty());
+    assert_eq!(came.ordinary.len(), 4);
+    let shown = format!("{:?}", came.ordinary);
+    assert!(!shown.contains("Rex"), "{shown}");
+}
+
+#[test]
 fn errors_elsewhere_say_what_they_say() {
     let stage = Stage::new(Pipeline::Wrapped);
     stage.run(Order::AuditFirst, || {

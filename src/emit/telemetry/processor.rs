@@ -129,12 +129,17 @@ impl<P: SpanProcessor> SanitizingProcessor<P> {
 
     /// A span that the layer has not claimed: an ordinary one, or a call of which nobody has made a record yet.
     fn unclaimed(&self, key: SpanKey, span: SpanData) {
-        if !finished::is_call(&span) || !self.recorder.is_enabled() {
+        let pipelines = self.recorder.pipelines();
+        if !finished::is_call(&span) {
+            return self.forward(span);
+        }
+        pipelines.remember_call(key.0);
+        if !self.recorder.is_enabled() {
             return self.forward(span);
         }
         match self.record(&span) {
             Some(owner) => {
-                self.recorder.pipelines().settle(key, owner);
+                pipelines.settle(key, owner);
                 if owner == Owner::Recorded {
                     self.forward(span);
                 }
