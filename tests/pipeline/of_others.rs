@@ -202,7 +202,7 @@ fn agents_and_tools_are_records_that_count_no_tokens_again() {
 #[test]
 fn a_call_of_another_instrumentation_inside_of_an_audited_one_is_a_record_of_its_own() {
     let stage = Stage::new(Pipeline::Wrapped);
-    stage.run(Order::AuditFirst, || {
+    stage.run(Order::First, || {
         tracing::info_span!("outer", gen_ai.operation.name = "invoke_agent").in_scope(|| {
             chat(&stage).end();
         });
@@ -222,7 +222,7 @@ fn a_call_of_another_instrumentation_inside_of_an_audited_one_is_a_record_of_its
 #[test]
 fn a_call_of_another_instrumentation_is_not_taken_for_one_of_the_layer_that_waits() {
     let stage = Stage::new(Pipeline::Wrapped);
-    stage.run(Order::AuditLast, || {
+    stage.run(Order::Last, || {
         let waits = tracing::info_span!("waits", gen_ai.operation.name = "chat");
         // Made at the same time, but it began in another year.
         chat(&stage).end();

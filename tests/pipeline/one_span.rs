@@ -140,7 +140,7 @@ fn spans_can_be_forced_and_forbidden() {
     let stage = Stage::with(Pipeline::Stock, Sampler::AlwaysOn, |builder| {
         builder.spans(Spans::Always)
     });
-    stage.run(Order::AuditFirst, || call(Handling::Entered));
+    stage.run(Order::First, || call(Handling::Entered));
     let came = stage.end();
     assert_eq!(
         (came.sent.len(), came.ordinary("call").len()),
@@ -306,7 +306,7 @@ fn providers_side_by_side_keep_what_is_theirs() {
     let provider = SdkTracerProvider::builder()
         .with_simple_exporter(stock.clone())
         .build();
-    wrapped.run(Order::AuditFirst, || call(Handling::Entered));
+    wrapped.run(Order::First, || call(Handling::Entered));
     let beside = {
         use opentelemetry::trace::TracerProvider as _;
         use tracing_subscriber::layer::SubscriberExt as _;

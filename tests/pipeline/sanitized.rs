@@ -75,7 +75,7 @@ fn content_is_taken_out_of_attributes_events_links_status_and_name() {
 #[test]
 fn a_span_without_content_is_as_it_was() {
     let stage = Stage::new(Pipeline::Wrapped);
-    stage.run(Order::AuditFirst, || {
+    stage.run(Order::First, || {
         info_span!(
             "request",
             http.route = "/chat",
@@ -130,7 +130,7 @@ fn errors_around_a_call_do_not_repeat_what_was_sent() {
 fn errors_around_a_call_that_is_not_recorded_do_not_repeat_what_was_sent_either() {
     let stage = Stage::new(Pipeline::Wrapped);
     stage.audit.set_enabled(false).unwrap();
-    stage.run(Order::AuditFirst, || handle(CONTENT).unwrap_err());
+    stage.run(Order::First, || handle(CONTENT).unwrap_err());
     let tracer = stage.provider.tracer("another");
     tracer.in_span("around", |around| {
         let mut call = tracer.start("chat");
@@ -150,7 +150,7 @@ fn errors_around_a_call_that_is_not_recorded_do_not_repeat_what_was_sent_either(
 #[test]
 fn errors_elsewhere_say_what_they_say() {
     let stage = Stage::new(Pipeline::Wrapped);
-    stage.run(Order::AuditFirst, || {
+    stage.run(Order::First, || {
         info_span!("elsewhere").in_scope(|| error!(error = "the disk is full, password=hunter2"));
     });
     let came = stage.end();

@@ -24,10 +24,10 @@ use crate::trail::Trail;
 /// Where the audit layer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    AuditFirst,
-    AuditLast,
+    First,
+    Last,
     /// Behind the pipeline's layer, put together with it before both are added.
-    AuditInside,
+    Inside,
 }
 
 /// What the application's pipeline is.
@@ -37,7 +37,7 @@ pub(crate) enum Pipeline {
     Wrapped,
 }
 
-pub(crate) const ORDERS: [Order; 3] = [Order::AuditFirst, Order::AuditLast, Order::AuditInside];
+pub(crate) const ORDERS: [Order; 3] = [Order::First, Order::Last, Order::Inside];
 
 pub(crate) struct Stage {
     directory: TempDir,
@@ -94,17 +94,17 @@ impl Stage {
         let audit = self.audit.layer();
         let tracer = self.provider.tracer("application");
         match order {
-            Order::AuditFirst => Dispatch::new(
+            Order::First => Dispatch::new(
                 Registry::default()
                     .with(audit)
                     .with(tracing_opentelemetry::layer().with_tracer(tracer)),
             ),
-            Order::AuditLast => Dispatch::new(
+            Order::Last => Dispatch::new(
                 Registry::default()
                     .with(tracing_opentelemetry::layer().with_tracer(tracer))
                     .with(audit),
             ),
-            Order::AuditInside => Dispatch::new(
+            Order::Inside => Dispatch::new(
                 Registry::default().with(
                     tracing_opentelemetry::layer()
                         .with_tracer(tracer)

@@ -99,18 +99,7 @@ pub(super) fn place(
         .as_ref()
         .and_then(|own| key_of(own.span().span_context()))
     else {
-        let around = parent.and_then(context);
-        let ended = match begins.pipeline {
-            Pipeline::Ended => true,
-            Pipeline::MayHaveEnded => around.is_some() || learned.any(),
-            Pipeline::Open => false,
-        };
-        let mut placed = place_alone(begins, around, recorder.clock());
-        // A pipeline that is watched would have handed the span over if it had sampled it.
-        if ended && !learned.guess(recorder.pipelines()) {
-            placed.view = SpanView::None;
-        }
-        return placed;
+        return place_alone(begins, parent.and_then(context), recorder, learned);
     };
     let (owner, pipelines) = (recorder.owner(), recorder.pipelines());
     let recorded = own.is_some_and(|own| own.span().is_recording());
@@ -155,8 +144,25 @@ pub(super) fn leave(dispatch: &Dispatch, span: &Id, pipelines: &Pipelines, owner
     }
 }
 
-/// The place of a span that no pipeline knows: ours is the span.
-fn place_alone(begins: Begins<'_>, around: Option<Context>, clock: &Clock) -> Placed {
+/// The place of a span that no pipeline knows: ours is the span, unless a pipeline has ended it already.
+fn place_alone(
+    begins: Begins<'_>,
+    around: Option<Context>,
+    recorder: &Recorder,
+    learned: &Learned,
+) -> Placed {
+    let ended = match begins.pipeline {
+        Pipeline::Ended => true,
+        Pipeline::MayHaveEnded => around.is_some() || learned.any(),
+        Pipeline::Open => false,
+    };
+    // One that is watched would have handed the span over if it had sampled it.
+    let view = if ended && !learned.guess(recorder.pipelines()) {
+        SpanView::None
+    } else {
+        SpanView::Sent(SpanIdentity::Hashed)
+    };
+    let clock = recorder.clock();
     let of = |context: Context| key_of(context.span().span_context());
     let around = begins
         .audited_parent
@@ -173,7 +179,7 @@ fn place_alone(begins: Begins<'_>, around: Option<Context>, clock: &Clock) -> Pl
             span_id: clock.span_id(),
             parent_span_id,
         },
-        view: SpanView::Sent(SpanIdentity::Hashed),
+        view,
     }
 }
 
