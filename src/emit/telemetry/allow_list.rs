@@ -64,18 +64,21 @@ impl AllowList {
 
     /// What becomes of an attribute of this name.
     pub(super) fn verdict(&self, name: &str) -> Verdict {
-        let prefixed = |prefixes: &[&str]| prefixes.iter().any(|start| name.starts_with(start));
-        if TEXTS.binary_search(&name).is_ok() {
+        let in_list = |list: &[&str]| list.binary_search(&name).is_ok();
+        // Most are here, and in no other list.
+        if in_list(NAMES) {
+            return Verdict::Allowed;
+        }
+        let allowed = || {
+            self.names.iter().any(|own| own == name)
+                || self.prefixes.iter().any(|own| name.starts_with(&**own))
+        };
+        let prefixed = || PREFIXES.iter().any(|start| name.starts_with(start));
+        if in_list(TEXTS) {
             Verdict::Text
-        } else if WORDS.binary_search(&name).is_ok() {
+        } else if in_list(WORDS) {
             Verdict::Word
-        } else if self.names.iter().any(|own| own == name)
-            || self.prefixes.iter().any(|own| name.starts_with(&**own))
-        {
-            Verdict::Allowed
-        } else if CONTENT.binary_search(&name).is_ok() {
-            Verdict::Removed
-        } else if NAMES.binary_search(&name).is_ok() || prefixed(PREFIXES) {
+        } else if allowed() || (prefixed() && !in_list(CONTENT)) {
             Verdict::Allowed
         } else {
             Verdict::Removed
@@ -98,6 +101,11 @@ pub(super) fn describes(name: &str) -> bool {
     ["db.", "http.", "messaging.", "net.", "rpc.", "url."]
         .iter()
         .any(|start| name.starts_with(start))
+}
+
+/// Whether an attribute's value stands in the program's source, where no secret of a person gets.
+pub(super) fn is_of_the_program(name: &str) -> bool {
+    name.starts_with("code.") || matches!(name, "level" | "target")
 }
 
 /// Whether an attribute that is taken out says of an error what its message says too.

@@ -17,7 +17,7 @@ use opentelemetry_sdk::trace::SpanData;
 use zeroize::Zeroizing;
 
 use super::allow_list::{
-    AllowList, Verdict, describes, is_whole_number, is_word, repeats_the_error,
+    AllowList, Verdict, describes, is_of_the_program, is_whole_number, is_word, repeats_the_error,
 };
 use crate::sanitize;
 
@@ -32,32 +32,38 @@ pub(super) enum ErrorTexts {
 
 /// Takes out of the span what must not leave the process in it.
 pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, errors: ErrorTexts) {
-    // Before anything is taken out that it may repeat.
-    let named = name(span, allow);
     let mut work = Work {
         allow,
         errors,
-        content: content_of(span, allow),
+        content: Vec::new(),
+        has_errors: false,
         attributes: 0,
         texts: 0,
     };
-    work.take_out(&mut span.attributes);
-    work.mask(&mut span.attributes);
+    work.sift(&mut span.attributes);
     for link in &mut span.links.links {
-        work.take_out(&mut link.attributes);
-        work.mask(&mut link.attributes);
+        work.sift(&mut link.attributes);
     }
     for event in &mut span.events.events {
-        work.take_out(&mut event.attributes);
-        work.mask(&mut event.attributes);
+        work.sift(&mut event.attributes);
         if !allow.keeps_event(&event.name) {
-            event.name = UNNAMED_EVENT.into();
+            let name = std::mem::replace(&mut event.name, UNNAMED_EVENT.into());
+            work.keep(Says::Content, name.into_owned());
             work.texts += 1;
         }
     }
-    if let Some(masked) = named {
+    // All content is known now, wherever it stood.
+    if let Some(masked) = work.masked(&span.name, |says| says == Says::Content) {
         span.name = masked.into();
-        work.texts += 1;
+    }
+    if work.has_errors {
+        work.mask_errors(&mut span.attributes);
+        for event in &mut span.events.events {
+            work.mask_errors(&mut event.attributes);
+        }
+        for link in &mut span.links.links {
+            work.mask_errors(&mut link.attributes);
+        }
     }
     if let Status::Error { description } = &mut span.status
         && let Some(masked) = work.error_text(description)
@@ -71,32 +77,9 @@ pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, errors: ErrorText
     }
 }
 
-/// What the span's name becomes, where that is something else. Addresses and queries are no content here: names are made
-/// of them.
-fn name(span: &SpanData, allow: &AllowList) -> Option<String> {
-    let content = texts_taken_out(span, allow, |name| !describes(name));
-    masked(&span.name, &content)
-}
-
-/// A text without secrets and without what it repeats of content, where that is something else.
-fn masked(text: &str, content: &[Zeroizing<String>]) -> Option<String> {
-    let content: Vec<&[u8]> = content.iter().map(|text| text.as_bytes()).collect();
-    let masked = sanitize::mask_repeated_content(text, &content);
-    (masked != text).then_some(masked)
-}
-
 /// Every text of the span that the allow-list does not let pass: what an error of it may repeat, itself left out.
 pub(super) fn content_of(span: &SpanData, allow: &AllowList) -> Vec<Zeroizing<String>> {
-    texts_taken_out(span, allow, |name| !repeats_the_error(name))
-}
-
-fn texts_taken_out(
-    span: &SpanData,
-    allow: &AllowList,
-    counts: impl Fn(&str) -> bool,
-) -> Vec<Zeroizing<String>> {
     let mut content = Vec::new();
-    let mut keep = |text: &str| content.push(Zeroizing::new(text.to_owned()));
     let events = span.events.events.iter();
     let links = span.links.links.iter();
     let attributes = span
@@ -106,86 +89,162 @@ fn texts_taken_out(
         .chain(links.flat_map(|link| &link.attributes));
     for attribute in attributes {
         let name = attribute.key.as_str();
-        if allow.verdict(name) == Verdict::Removed && counts(name) {
-            texts_of(&attribute.value, &mut keep);
+        if allow.verdict(name) == Verdict::Removed && Says::of(name) != Says::Error {
+            content.extend(texts_of(attribute.value.clone()).map(Zeroizing::new));
         }
     }
-    for event in events.filter(|event| !allow.keeps_event(&event.name)) {
-        keep(&event.name);
-    }
+    let unnamed = events.filter(|event| !allow.keeps_event(&event.name));
+    content.extend(unnamed.map(|event| Zeroizing::new(event.name.clone().into_owned())));
     content
 }
 
-fn texts_of(value: &Value, keep: &mut impl FnMut(&str)) {
-    match value {
-        Value::String(text) => keep(text.as_str()),
-        Value::Array(Array::String(texts)) => texts.iter().for_each(|text| keep(text.as_str())),
-        _ => {}
-    }
+fn texts_of(value: Value) -> impl Iterator<Item = String> {
+    let texts = match value {
+        Value::String(text) => vec![String::from(text)],
+        Value::Array(Array::String(texts)) => texts.into_iter().map(String::from).collect(),
+        _ => Vec::new(),
+    };
+    texts.into_iter()
 }
 
 struct Work<'a> {
     allow: &'a AllowList,
     errors: ErrorTexts,
-    /// Texts that are taken out, wherever they stood.
-    content: Vec<Zeroizing<String>>,
+    /// Texts that were taken out, and what they may say.
+    content: Vec<(Says, Zeroizing<String>)>,
+    /// Whether any attribute is a text of an error.
+    has_errors: bool,
     attributes: i64,
     texts: i64,
 }
 
+/// What a text says that was taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// Addresses and queries, which names of spans are made of.
+    About,
+    /// What only the application knows.
+    Content,
+    /// What an error's message says too.
+    Error,
+}
+
+impl Says {
+    fn of(name: &str) -> Self {
+        if repeats_the_error(name) {
+            Self::Error
+        } else if describes(name) {
+            Self::About
+        } else {
+            Self::Content
+        }
+    }
+}
+
 impl Work<'_> {
-    /// Takes out what the allow-list does not name.
-    fn take_out(&mut self, attributes: &mut Vec<KeyValue>) {
-        let before = attributes.len();
-        attributes
-            .retain(|attribute| self.allow.verdict(attribute.key.as_str()) != Verdict::Removed);
-        self.attributes += i64::try_from(before - attributes.len()).unwrap_or(i64::MAX);
+    /// Takes out what the allow-list does not name, and masks the secrets of the rest. Texts of errors wait.
+    fn sift(&mut self, attributes: &mut Vec<KeyValue>) {
+        attributes.retain_mut(|attribute| {
+            let name = attribute.key.as_str();
+            match self.allow.verdict(name) {
+                Verdict::Removed => {
+                    self.attributes += 1;
+                    let says = Says::of(name);
+                    let value = std::mem::replace(&mut attribute.value, Value::Bool(false));
+                    texts_of(value).for_each(|text| self.keep(says, text));
+                    return false;
+                }
+                Verdict::Text | Verdict::Word => self.has_errors = true,
+                Verdict::Allowed if is_of_the_program(name) => {}
+                Verdict::Allowed => self.mask_secrets(attribute),
+            }
+            true
+        });
     }
 
-    /// Masks the texts that are left.
-    fn mask(&mut self, attributes: &mut [KeyValue]) {
+    /// Keeps a text in mind that was taken out.
+    fn keep(&mut self, says: Says, text: String) {
+        self.content.push((says, Zeroizing::new(text)));
+    }
+
+    fn mask_secrets(&mut self, attribute: &mut KeyValue) {
+        let mut mask = |text: &mut StringValue| {
+            if let Some(masked) = without_secrets(text.as_str()) {
+                self.texts += 1;
+                *text = masked.into();
+            }
+        };
+        match &mut attribute.value {
+            Value::String(text) => match whole_number(&attribute.key, text.as_str()) {
+                Some(number) => attribute.value = Value::I64(number),
+                None => mask(text),
+            },
+            Value::Array(Array::String(texts)) => texts.iter_mut().for_each(mask),
+            _ => {}
+        }
+    }
+
+    fn mask_errors(&mut self, attributes: &mut [KeyValue]) {
         for attribute in attributes {
             let verdict = self.allow.verdict(attribute.key.as_str());
+            let mut mask = |text: &mut StringValue| {
+                let is_word = verdict == Verdict::Word && is_word(text.as_str());
+                if !is_word && let Some(masked) = self.error_text(text.as_str()) {
+                    *text = masked.into();
+                }
+            };
+            if !matches!(verdict, Verdict::Text | Verdict::Word) {
+                continue;
+            }
             match &mut attribute.value {
-                Value::String(text) => {
-                    if let Some(number) = whole_number(&attribute.key, text.as_str()) {
-                        attribute.value = Value::I64(number);
-                    } else {
-                        self.mask_text(verdict, text);
-                    }
-                }
-                Value::Array(Array::String(texts)) => {
-                    texts
-                        .iter_mut()
-                        .for_each(|text| self.mask_text(verdict, text));
-                }
+                Value::String(text) => mask(text),
+                Value::Array(Array::String(texts)) => texts.iter_mut().for_each(mask),
                 _ => {}
             }
         }
     }
 
-    fn mask_text(&mut self, verdict: Verdict, text: &mut StringValue) {
-        let is_error =
-            verdict == Verdict::Text || (verdict == Verdict::Word && !is_word(text.as_str()));
-        if is_error {
-            if let Some(masked) = self.error_text(text.as_str()) {
-                *text = masked.into();
+    /// What an error's text becomes, where that is something else.
+    fn error_text(&mut self, text: &str) -> Option<String> {
+        match self.errors {
+            _ if text.is_empty() => None,
+            ErrorTexts::MayRepeatCalls => {
+                self.texts += 1;
+                Some(WITHHELD.to_owned())
             }
-        } else if let Cow::Owned(masked) = sanitize::mask_secrets_in_text(text.as_str()) {
-            self.texts += 1;
-            *text = masked.into();
+            ErrorTexts::RepeatTheSpan => self.masked(text, |says| says != Says::Error),
         }
     }
 
-    /// What an error's text becomes, where that is something else.
-    fn error_text(&mut self, text: &str) -> Option<String> {
-        let other = match self.errors {
-            ErrorTexts::MayRepeatCalls if text.is_empty() => None,
-            ErrorTexts::MayRepeatCalls => Some(WITHHELD.to_owned()),
-            ErrorTexts::RepeatTheSpan => masked(text, &self.content),
+    /// A text without secrets and without what it repeats of content, where that is something else.
+    fn masked(&mut self, text: &str, counts: impl Fn(Says) -> bool) -> Option<String> {
+        let content: Vec<&[u8]> = self
+            .content
+            .iter()
+            .filter(|(says, _)| counts(*says))
+            .map(|(_, text)| text.as_bytes())
+            .collect();
+        let masked = if content.is_empty() {
+            without_secrets(text)
+        } else {
+            let masked = sanitize::mask_repeated_content(text, &content);
+            (masked != text).then_some(masked)
         };
-        self.texts += i64::from(other.is_some());
-        other
+        self.texts += i64::from(masked.is_some());
+        masked
+    }
+}
+
+/// A text with its secrets masked, where it has any.
+fn without_secrets(text: &str) -> Option<String> {
+    // No secret with a shape is as short, and none with a name before it goes without one of these signs.
+    let harmless = |byte: u8| !matches!(byte, b' ' | b':' | b'=' | b'>' | b'@');
+    if text.len() < SHORTEST_SECRET && text.bytes().all(harmless) {
+        return None;
+    }
+    match sanitize::mask_secrets_in_text(text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(masked) => Some(masked),
     }
 }
 
@@ -197,6 +256,8 @@ fn whole_number(name: &Key, text: &str) -> Option<i64> {
         .flatten()
 }
 
+/// Bytes below which no text has the shape of a secret.
+const SHORTEST_SECRET: usize = 10;
 /// How many attributes were taken out.
 const ATTRIBUTES: &str = "llm_audit.redacted.attributes";
 /// How many texts were masked or replaced.
@@ -205,3 +266,18 @@ const TEXTS: &str = "llm_audit.redacted.texts";
 const UNNAMED_EVENT: &str = "event";
 /// In place of an error's text that may repeat anything.
 const WITHHELD: &str = "<masked>";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_are_not_looked_at_hold_no_secret() {
+        for secret in ["sk-a1b2c3d4", "pw=a1", "token: x1", "AKIAIOSFODNN7EXAMPLE"] {
+            let masked = sanitize::mask_secrets_in_text(secret).into_owned();
+            let found = without_secrets(secret).unwrap_or_else(|| secret.to_owned());
+            assert_eq!(found, masked, "{secret}");
+        }
+        assert_eq!(without_secrets("GET"), None);
+    }
+}
