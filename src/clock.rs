@@ -1,8 +1,9 @@
 //! Time, identifiers and dice: the one place where they come from, real or fixed.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use crate::record::{RecordId, SpanId, StreamId, Timestamp, TraceId};
@@ -32,6 +33,14 @@ impl Moment {
 pub struct SystemClock {
     origin: Instant,
     dice: Box<Mutex<Dice>>,
+    ids: Ids,
+}
+
+/// Where the random parts of identifiers come from: a keyed hash of a number that is given once (SipHash, with a key from
+/// the system). As good as dice for telling things apart, not for keys, and without a lock.
+struct Ids {
+    key: RandomState,
+    given: AtomicU64,
 }
 
 /// A clock that counts.
@@ -39,6 +48,8 @@ pub struct SystemClock {
 pub struct FixedClock {
     nanos: AtomicU64,
     draws: AtomicU64,
+    /// By how much the time of day has been set, beside the clock that never goes back.
+    set_by_nanos: AtomicI64,
 }
 
 impl Clock {
@@ -48,6 +59,10 @@ impl Clock {
         Self::System(SystemClock {
             origin: Instant::now(),
             dice: Box::default(),
+            ids: Ids {
+                key: RandomState::new(),
+                given: AtomicU64::new(0),
+            },
         })
     }
 
@@ -57,6 +72,7 @@ impl Clock {
         Self::Fixed(FixedClock {
             nanos: AtomicU64::new(start.unix_nanos()),
             draws: AtomicU64::new(0),
+            set_by_nanos: AtomicI64::new(0),
         })
     }
 
@@ -68,7 +84,10 @@ impl Clock {
     )]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::Fixed(clock) => Timestamp::from_unix_nanos(clock.tick()),
+            Self::Fixed(clock) => {
+                let set_by = clock.set_by_nanos.load(Ordering::Relaxed);
+                Timestamp::from_unix_nanos(clock.tick().saturating_add_signed(set_by))
+            }
             Self::System(_) => {
                 let since_epoch = SystemTime::now()
                     .duration_since(SystemTime::UNIX_EPOCH)
@@ -94,7 +113,7 @@ impl Clock {
     /// A new record id for something that began at `time`.
     #[must_use]
     pub fn record_id(&self, time: Timestamp) -> RecordId {
-        RecordId::from_parts(time.unix_millis(), self.random())
+        RecordId::from_parts(time.unix_millis(), self.draw())
     }
 
     /// A new stream id.
@@ -106,7 +125,7 @@ impl Clock {
     /// A new trace id.
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
-        std::iter::repeat_with(|| TraceId::from_bytes(self.random()))
+        std::iter::repeat_with(|| TraceId::from_bytes(self.draw()))
             .flatten()
             .next()
             .expect("dice do not roll zero for ever")
@@ -115,10 +134,18 @@ impl Clock {
     /// A new span id.
     #[must_use]
     pub fn span_id(&self) -> SpanId {
-        std::iter::repeat_with(|| SpanId::from_bytes(self.random()))
+        std::iter::repeat_with(|| SpanId::from_bytes(self.draw()))
             .flatten()
             .next()
             .expect("dice do not roll zero for ever")
+    }
+
+    /// Random bytes for an identifier.
+    fn draw<const N: usize>(&self) -> [u8; N] {
+        match self {
+            Self::Fixed(_) => self.random(),
+            Self::System(clock) => clock.ids.draw(),
+        }
     }
 
     /// Random bytes, good enough for keys.
@@ -142,7 +169,25 @@ impl Clock {
     }
 }
 
+impl Ids {
+    fn draw<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        let words = N.div_ceil(8) as u64;
+        let first = self.given.fetch_add(words, Ordering::Relaxed);
+        for (number, word) in (first..).zip(bytes.chunks_mut(8)) {
+            let drawn = self.key.hash_one(number).to_le_bytes();
+            word.copy_from_slice(&drawn[..word.len()]);
+        }
+        bytes
+    }
+}
+
 impl FixedClock {
+    /// Sets the time of day forward, or back, as somebody does who sets a machine's clock. Moments are not touched.
+    pub fn set_by(&self, nanos: i64) {
+        self.set_by_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
     fn tick(&self) -> u64 {
         self.nanos.fetch_add(1_000, Ordering::Relaxed)
     }
@@ -187,6 +232,8 @@ impl Dice {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -201,8 +248,10 @@ mod tests {
     #[test]
     fn the_system_clock_never_draws_twice() {
         let clock = Clock::system();
-        let drawn: std::collections::HashSet<[u8; 16]> =
-            (0..1000).map(|_| clock.random()).collect();
-        assert_eq!(drawn.len(), 1000);
+        let drawn: HashSet<[u8; 16]> = (0..1000).map(|_| clock.random()).collect();
+        let ids: HashSet<SpanId> = (0..1000).map(|_| clock.span_id()).collect();
+        let other = Clock::system();
+        assert!((0..1000).all(|_| !ids.contains(&other.span_id())));
+        assert_eq!((drawn.len(), ids.len()), (1000, 1000));
     }
 }

@@ -39,6 +39,7 @@
 //! # Features
 //! * `emit` (default): what an application links; no C code, no database, no web server
 //! * `telemetry`: beside the application's own OpenTelemetry pipeline, with the OpenTelemetry SDK and its OTLP exporter
+//! * `tls`: sending over https, with client certificates; it brings rustls on ring, which is C and assembly
 //! * `cli`: the command line over the files of a data directory
 //! * `demo`: `llm-audit demo`, with provider emulator, real clients and a receiver in one process
 //!
@@ -76,7 +77,7 @@ pub use self::emit::telemetry::{self, telemetry};
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,
     BuildError, CallGuard, CallStart, ChangeRecord, Drained, Durability, GuardError, Health,
-    NotInstalled, OnFailure, Spans, keyring_file, stream,
+    NotInstalled, OnFailure, Spans, failure, keyring_file, otlp, stream,
 };
 pub use self::provider::Provider;
 pub use self::record::{AccessOutcome, RecordId};

@@ -4,21 +4,23 @@
 //! with secrets and all that it repeats of the captured content masked; before and after values of changes leave with
 //! secrets masked; the user's identifier stands in the log form and its keyed hash beside it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
-use crate::pricing::{PriceContext, PriceTable, Priced, PricedOperation, Processing};
+use crate::pricing::{Located, PriceContext, PriceTable, PricedOperation, Processing};
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
-    Actor, AuditRecord, Body, Call, CapturedCall, Change, Content, ContentHashes, Cost, CostSource,
-    Ending, Envelope, Failure, HashField, HashForm, JsonText, KeyedHash, Label, Message, Outcome,
-    RawText, Response, Sanitization, Status, TextError, Usage, UsageSource,
+    Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
+    ContentHashes, CostRef, CostSource, Ending, Envelope, EnvelopeRef, Failure, HashField,
+    HashForm, Identified, JsonText, KeyedHash, Label, Message, Outcome, OutcomeRef, RawText,
+    RecordRef, ResponseRef, Sanitization, Status, TextError, Usage, UsageSource,
 };
 use crate::sanitize;
-use crate::semconv;
+use crate::semconv::{self, StartRef};
 
 /// The rules that records are made by.
 #[derive(Debug)]
@@ -26,7 +28,9 @@ pub struct Gate {
     keys: Arc<Keyring>,
     prices: PriceTable,
     price_table: Label,
-    hashers: Mutex<HashMap<Option<Label>, Arc<ContentHasher>>>,
+    without_tenant: Arc<ContentHasher>,
+    tenants: RwLock<HashMap<Label, Arc<ContentHasher>>>,
+    located: RwLock<HashMap<Label, HashMap<Label, Option<Located>>>>,
 }
 
 /// Before and after values of a change, as the application gave them.
@@ -62,10 +66,12 @@ impl Gate {
     pub fn new(keys: Arc<Keyring>, prices: PriceTable) -> Self {
         let price_table = prices.digest().clone();
         Self {
+            without_tenant: Arc::new(keys.hasher(None)),
             keys,
             prices,
             price_table,
-            hashers: Mutex::default(),
+            tenants: RwLock::default(),
+            located: RwLock::default(),
         }
     }
 
@@ -75,102 +81,79 @@ impl Gate {
         &self.keys
     }
 
-    /// What the record of a call is if its end is never seen. The user stands in it as a keyed hash only, which is the
-    /// narrowest form that any rule could choose.
-    #[must_use]
-    pub fn start(&self, call: &CapturedCall) -> AuditRecord {
-        let mut envelope = self.envelope(call);
-        envelope.actor.user_id = None;
-        let outcome = Outcome::because(Status::Unknown, "end_not_recorded");
-        let body = Call {
-            operation: call.operation.clone(),
+    /// What is known of a call that begins. The user stands in it as a keyed hash only, which is the narrowest form that
+    /// any rule could choose.
+    pub(crate) fn start<'a>(&self, call: &'a CapturedCall) -> StartRef<'a> {
+        let identified = call.identified.get_or_init(|| self.identified(call));
+        let made = self.identified_anew(call);
+        let user = made.as_ref().unwrap_or(identified).user.as_ref();
+        StartRef {
+            record_id: call.record_id,
+            time: call.time,
+            trace: call.trace,
+            operation: &call.operation,
             action: action(call),
-            provider: call.provider.clone(),
-            server_address: call.server_address.clone(),
-            server_port: call.server_port,
-            request: call.request.clone(),
-            response: Response::default(),
-            outcome,
-            duration_ns: None,
-            hashes: ContentHashes::default(),
-            usage: Usage::default(),
-            usage_source: UsageSource::None,
-            cost: Cost::Unknown {
-                reason: Label::clip("no_usage"),
-            },
-            sanitization: Sanitization::skipped(),
-        };
-        AuditRecord {
-            envelope,
-            body: Body::Call(Box::new(body)),
+            provider: call.provider.as_ref(),
+            model: call.request.model.as_ref(),
+            tenant: call.actor.tenant.as_ref(),
+            user_hash: user.map(|(_, hash)| *hash),
         }
     }
 
-    /// The record of a call. The raw text is wiped when this returns.
-    #[must_use]
-    pub fn refine(&self, call: Box<CapturedCall>) -> AuditRecord {
-        let envelope = self.envelope(&call);
-        let hasher = self.hasher(call.actor.tenant.as_ref());
-        let hash = |field, content: &Option<Content>| {
-            content
-                .as_ref()
-                .map(|content| hash(&hasher, field, content))
-        };
-        let hashes = ContentHashes {
-            system_prompt: hash(HashField::SystemPrompt, &call.system_prompt),
-            input: hash(HashField::Input, &call.input),
-            output: hash(HashField::Output, &call.response.output),
-            tools: hash(HashField::Tools, &call.tools),
-        };
+    /// Gives the record of a call to `take`. It borrows from the call, whose raw text is to be wiped when this returns.
+    pub(crate) fn refine<R>(
+        &self,
+        call: &CapturedCall,
+        take: impl FnOnce(&RecordRef<'_>) -> R,
+    ) -> R {
+        let made = self.identified_anew(call);
+        let identified = made.as_ref().or(call.identified.get());
+        let identified = identified.expect("a call that is not identified was identified anew");
+        let hashes = content_hashes(&identified.hasher, call);
         let inference = semconv::dialect::is_inference(call.operation.as_str());
         let usage = if inference {
             call.response.usage
         } else {
             Usage::default()
         };
-        let finish_reasons = call
-            .response
-            .finish_reasons
-            .iter()
-            .map(|reason| plain(&call, reason))
-            .collect();
-        let body = Call {
-            action: action(&call),
-            outcome: Self::outcome(&call),
-            cost: self.cost(&call),
-            usage,
+        let (action, outcome, finish_reasons) = (action(call), Self::outcome(call), reasons(call));
+        let body = CallRef {
+            operation: &call.operation,
+            action: &action,
+            provider: call.provider.as_ref(),
+            server_address: call.server_address.as_ref(),
+            server_port: call.server_port,
+            request: &call.request,
+            response: ResponseRef {
+                id: call.response.id.as_ref(),
+                model: call.response.model.as_ref(),
+                finish_reasons: &finish_reasons,
+                service_tier: call.response.service_tier.as_ref(),
+                time_to_first_chunk_ns: call.time_to_first_chunk_ns,
+            },
+            outcome: OutcomeRef::from(&outcome),
+            duration_ns: call.duration_ns,
+            hashes: &hashes,
+            usage: &usage,
             usage_source: if usage.is_empty() {
                 UsageSource::None
             } else {
                 UsageSource::Provider
             },
-            operation: call.operation,
-            provider: call.provider,
-            server_address: call.server_address,
-            server_port: call.server_port,
-            request: call.request,
-            response: Response {
-                id: call.response.id,
-                model: call.response.model,
-                finish_reasons,
-                service_tier: call.response.service_tier,
-                time_to_first_chunk_ns: call.time_to_first_chunk_ns,
-            },
-            duration_ns: call.duration_ns,
-            hashes,
-            sanitization: Sanitization::skipped(),
+            cost: self.cost(call),
+            sanitization: &Sanitization::skipped(),
         };
-        AuditRecord {
-            envelope,
-            body: Body::Call(Box::new(body)),
-        }
+        take(&RecordRef {
+            envelope: envelope(call, identified),
+            body: BodyRef::Call(body),
+        })
     }
 
     /// The record of a change, its values masked. A value that is too long even so is replaced by a note that says how
     /// long it was.
     #[must_use]
     pub fn refine_change(&self, mut envelope: Envelope, change: CapturedChange) -> AuditRecord {
-        self.identify(&mut envelope.actor, None);
+        self.identify(&mut envelope.actor);
         let hasher = self.hasher(envelope.actor.tenant.as_ref());
         let key_hash =
             |key: RawText| hasher.hash(HashField::Credential, HashForm::Raw1, key.as_bytes());
@@ -194,31 +177,40 @@ impl Gate {
         if let Body::Access(access) = &mut body {
             access.resource = access.resource.as_ref().map(without_secrets);
         }
-        self.identify(&mut envelope.actor, None);
+        self.identify(&mut envelope.actor);
         AuditRecord { envelope, body }
     }
 
-    fn envelope(&self, call: &CapturedCall) -> Envelope {
-        let mut envelope = Envelope::new(call.record_id, call.time);
-        envelope.service = call.service.clone();
-        envelope.actor = call.actor.clone();
-        envelope.trace = call.trace;
-        self.identify(&mut envelope.actor, call.credential.as_ref());
-        envelope
+    fn identify(&self, actor: &mut Actor) {
+        if let Some(user) = &actor.user_id {
+            let hasher = self.hasher(actor.tenant.as_ref());
+            actor.user_hash = Some(hash_of(&hasher, HashField::User, user.as_str().as_bytes()));
+        }
     }
 
-    fn identify(&self, actor: &mut Actor, credential: Option<&RawText>) {
-        if actor.user_id.is_none() && credential.is_none() {
-            return;
-        }
+    /// What is worked out of a call once. What it was told before may have been told otherwise since.
+    fn identified(&self, call: &CapturedCall) -> Identified {
+        let actor = &call.actor;
         let hasher = self.hasher(actor.tenant.as_ref());
-        let hash = |field, bytes: &[u8]| hasher.hash(field, HashForm::Raw1, bytes);
-        actor.user_hash = actor
+        let hash = |user: &Label| hash_of(&hasher, HashField::User, user.as_str().as_bytes());
+        let user = actor
             .user_id
             .as_ref()
-            .map(|user| hash(HashField::User, user.as_str().as_bytes()));
-        actor.credential_hash =
-            credential.map(|credential| hash(HashField::Credential, credential.as_bytes()));
+            .map(|user| (user.clone(), hash(user)));
+        Identified {
+            tenant: actor.tenant.clone(),
+            hasher,
+            user,
+        }
+    }
+
+    /// As [`identified`](Self::identified), where what the call has from its start does not hold any more.
+    fn identified_anew(&self, call: &CapturedCall) -> Option<Identified> {
+        let holds = call.identified.get().is_some_and(|known| {
+            let user = known.user.as_ref().map(|(user, _)| user);
+            known.tenant == call.actor.tenant && user == call.actor.user_id.as_ref()
+        });
+        (!holds).then(|| self.identified(call))
     }
 
     fn outcome(call: &CapturedCall) -> Outcome {
@@ -256,65 +248,133 @@ impl Gate {
         }
     }
 
-    fn cost(&self, call: &CapturedCall) -> Cost {
+    fn cost(&self, call: &CapturedCall) -> CostRef<'_> {
         if !semconv::dialect::is_inference(call.operation.as_str()) {
-            return Cost::Unknown {
-                reason: Label::clip("not_an_inference"),
+            return CostRef::Unknown {
+                reason: "not_an_inference",
             };
         }
         let model = call.response.model.as_ref().or(call.request.model.as_ref());
         let (Some(provider), Some(model)) = (&call.provider, model) else {
-            return Cost::Unknown {
-                reason: Label::clip("unknown_model"),
+            return CostRef::Unknown {
+                reason: "unknown_model",
             };
         };
-        let tier = call.response.service_tier.as_ref().map(Label::as_str);
         let operation = match call.operation.as_str() {
             "embeddings" => PricedOperation::Embeddings,
             _ => PricedOperation::Generation,
         };
         let context = PriceContext {
-            service_tier: tier,
+            service_tier: call.response.service_tier.as_ref().map(Label::as_str),
             processing: Processing::Immediate,
             operation,
             time: Some(call.time),
         };
-        match self.prices.price(
-            provider.as_str(),
-            model.as_str(),
-            &call.response.usage,
-            &context,
-        ) {
-            Priced::Known { exact, .. } => Cost::Known {
+        let located = self.located(provider, model);
+        match self.prices.total(located, &call.response.usage, &context) {
+            Ok(exact) => CostRef::Known {
                 exact,
                 source: CostSource::Local,
-                price_table: Some(self.price_table.clone()),
+                price_table: Some(&self.price_table),
             },
-            Priced::Unknown { reason } => Cost::Unknown {
-                reason: Label::clip(reason.as_str()),
+            Err(reason) => CostRef::Unknown {
+                reason: reason.as_str(),
             },
         }
     }
 
+    /// Where the prices of a model stand, which is looked for once a model.
+    fn located(&self, provider: &Label, model: &Label) -> Option<Located> {
+        let known = self.located.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(located) = known.get(provider).and_then(|models| models.get(model)) {
+            return *located;
+        }
+        drop(known);
+        let located = self.prices.locate(provider.as_str(), model.as_str());
+        let mut known = self.located.write().unwrap_or_else(PoisonError::into_inner);
+        if known.values().map(HashMap::len).sum::<usize>() >= MAX_KEPT_MODELS {
+            known.clear();
+        }
+        known
+            .entry(provider.clone())
+            .or_default()
+            .insert(model.clone(), located);
+        located
+    }
+
     /// The hasher of a tenant. Deriving one takes longer than hashing a prompt, so they are kept.
     fn hasher(&self, tenant: Option<&Label>) -> Arc<ContentHasher> {
-        let mut hashers = self.hashers.lock().unwrap_or_else(PoisonError::into_inner);
-        if hashers.len() > MAX_KEPT_HASHERS {
-            hashers.clear();
+        let Some(tenant) = tenant else {
+            return Arc::clone(&self.without_tenant);
+        };
+        let known = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hasher) = known.get(tenant) {
+            return Arc::clone(hasher);
         }
-        let derive = || Arc::new(self.keys.hasher(tenant.map(Label::as_str)));
-        Arc::clone(hashers.entry(tenant.cloned()).or_insert_with(derive))
+        drop(known);
+        let hasher = Arc::new(self.keys.hasher(Some(tenant.as_str())));
+        let mut known = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KEPT_HASHERS {
+            known.clear();
+        }
+        known.insert(tenant.clone(), Arc::clone(&hasher));
+        hasher
     }
+}
+
+/// Who, when and where of a call.
+fn envelope<'a>(call: &'a CapturedCall, identified: &Identified) -> EnvelopeRef<'a> {
+    let credential =
+        |text: &RawText| hash_of(&identified.hasher, HashField::Credential, text.as_bytes());
+    let actor = ActorRef {
+        user_hash: identified.user.as_ref().map(|(_, hash)| *hash),
+        credential_hash: call.credential.as_ref().map(credential),
+        ..ActorRef::from(&call.actor)
+    };
+    EnvelopeRef {
+        record_id: call.record_id,
+        time: call.time,
+        position: None,
+        service: call.service.as_ref(),
+        actor,
+        trace: call.trace,
+        metadata: None,
+    }
+}
+
+fn content_hashes(hasher: &ContentHasher, call: &CapturedCall) -> ContentHashes {
+    let hash = |field, content: &Option<Content>| {
+        content.as_ref().map(|content| hash(hasher, field, content))
+    };
+    ContentHashes {
+        system_prompt: hash(HashField::SystemPrompt, &call.system_prompt),
+        input: hash(HashField::Input, &call.input),
+        output: hash(HashField::Output, &call.response.output),
+        tools: hash(HashField::Tools, &call.tools),
+    }
+}
+
+/// Why the model stopped, masked.
+fn reasons(call: &CapturedCall) -> Cow<'_, [Label]> {
+    let reasons = &call.response.finish_reasons;
+    if reasons.iter().all(is_harmless) {
+        return Cow::Borrowed(reasons);
+    }
+    reasons.iter().map(|reason| plain(call, reason)).collect()
 }
 
 /// A word of low cardinality that an application or a provider chose. Words of small letters are as they are; anything
 /// else is masked as an error's text is, since it may repeat content or hold a secret.
 fn plain(call: &CapturedCall, word: &Label) -> Label {
-    let harmless = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.');
-    if word.as_str().len() <= 40 && word.as_str().bytes().all(harmless) {
+    if is_harmless(word) {
         return word.clone();
     }
     Label::clip(&masked_message(call, &RawText::from(word.as_str())))
+}
+
+fn is_harmless(word: &Label) -> bool {
+    let harmless = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.');
+    word.as_str().len() <= 40 && word.as_str().bytes().all(harmless)
 }
 
 /// A text of an administration, secrets masked.
@@ -359,6 +419,10 @@ fn hash(hasher: &ContentHasher, field: HashField, content: &Content) -> KeyedHas
     hasher.hash(field, form, content.raw().as_bytes())
 }
 
+fn hash_of(hasher: &ContentHasher, field: HashField, bytes: &[u8]) -> KeyedHash {
+    hasher.hash(field, HashForm::Raw1, bytes)
+}
+
 fn action(call: &CapturedCall) -> Label {
     let provider = call.provider.as_ref().map(Label::as_str);
     let known =
@@ -368,6 +432,8 @@ fn action(call: &CapturedCall) -> Label {
 
 /// Tenants whose hashers are kept at a time.
 const MAX_KEPT_HASHERS: usize = 4096;
+/// Models whose prices are remembered at a time. Answers name them, so there may be any number.
+const MAX_KEPT_MODELS: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -172,6 +172,11 @@ fn calls_after_the_shutdown_are_counted() {
         (trail.count("unknown"), trail.status(late_id)),
         (1, Some("unknown"))
     );
+    assert_eq!(
+        trail.gaps(),
+        BTreeMap::from([("shut_down".to_owned(), 5)]),
+        "what came too late is told by the next process"
+    );
 }
 
 #[test]

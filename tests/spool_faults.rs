@@ -5,6 +5,7 @@
 #[path = "support/application.rs"]
 mod application;
 #[path = "support/disk.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
 mod disk;
 #[path = "support/part.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]
@@ -22,14 +23,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use application::{
     CALLS, PATIENCE, a_call, a_span, adopted, assert_all_there, everywhere, lines, nowhere,
 };
 use disk::Disk;
 use llm_audit::record::SystemEvent;
-use llm_audit::{AccessOutcome, Auditor, CallStart, Drained, Durability, GuardError, OnFailure};
+use llm_audit::{AccessOutcome, Auditor, CallStart, Drained, GuardError, OnFailure};
 use part::{Part, Player};
 use receiver::Receiver;
 
@@ -419,39 +419,6 @@ fn a_data_directory_that_cannot_be_written_to_is_named() {
         error.contains(disk.path().join("spool").to_str().unwrap()),
         "a keyring alone is not enough: {error}"
     );
-}
-
-#[test]
-fn a_data_directory_that_is_deleted_leaves_the_application_running() {
-    let directory = tempfile::tempdir().unwrap();
-    let data_dir = directory.path().join("data");
-    let audit = lines(&data_dir).build().unwrap();
-    a_call(&audit);
-    audit.flush().unwrap();
-    // The auditor may be saving a cursor behind the deleting hand.
-    while let Err(error) = fs::remove_dir_all(&data_dir) {
-        assert_eq!(error.kind(), std::io::ErrorKind::DirectoryNotEmpty);
-    }
-    let strict = audit.start(CallStart::new("chat").durability(Durability::Strict));
-    assert!(
-        strict.is_err(),
-        "what cannot be made durable is not called so"
-    );
-    for _ in 0..100 {
-        let call = audit
-            .start(CallStart::new("chat").on_failure(OnFailure::DropAndCount))
-            .unwrap();
-        call.finish().unwrap();
-    }
-    assert!(audit.flush().is_err());
-    let health = audit.health();
-    assert!(health.failed_syncs > 0, "{health:?}");
-    assert!(
-        health.dropped + health.depth >= 100,
-        "what is nowhere is called neither recorded nor delivered: {health:?}"
-    );
-    let drained = audit.shutdown(Duration::from_secs(2));
-    assert!(matches!(drained, Drained::Remaining(1..)), "{drained:?}");
 }
 
 #[test]

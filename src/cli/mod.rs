@@ -13,6 +13,7 @@
 #[cfg(feature = "demo")]
 #[doc(hidden)]
 pub mod demo;
+mod doctor;
 mod escape;
 mod exit;
 mod hash;
@@ -45,6 +46,7 @@ struct CommandLine {
 enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
     Hash(hash::Hash),
     Key(key::Key),
     Price(price::Price),
@@ -76,6 +78,7 @@ fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
     match command {
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(out),
+        Command::Doctor(doctor) => doctor.run(out),
         Command::Hash(hash) => hash.run(out),
         Command::Key(key) => key.run(out),
         Command::Price(price) => price.run(out),

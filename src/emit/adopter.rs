@@ -1,6 +1,7 @@
 //! The adopter: the thread that takes over what processes left that are gone.
 //!
-//! Reading a large lane takes a while, and nothing else waits for it: fsyncs go on.
+//! Reading a large lane takes a while, and nothing else waits for it: fsyncs go on. The [canary](super::canary) looks from
+//! here too, since it asks filters of the application, which may take their time.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,8 +31,13 @@ struct State {
 }
 
 impl Adopter {
-    /// Starts the thread, which looks at once and then every two seconds. `pulse` beats when there is more to read.
-    pub(crate) fn start(recorder: Arc<Recorder>, pulse: Arc<Pulse>) -> io::Result<Self> {
+    /// Starts the thread, which looks at once and then every two seconds, or more often where the canary is to. `pulse`
+    /// beats when there is more to read.
+    pub(crate) fn start(
+        recorder: Arc<Recorder>,
+        pulse: Arc<Pulse>,
+        canary: Duration,
+    ) -> io::Result<Self> {
         let progress = Arc::new(Progress::default());
         let shared = Arc::clone(&progress);
         let look = move || {
@@ -41,7 +47,8 @@ impl Adopter {
                 }
                 shared.lock().looked = true;
                 shared.changed.notify_all();
-                if shared.wait(EVERY, |state| state.stopped) {
+                recorder.look_out(canary);
+                if shared.wait(EVERY.min(canary), |state| state.stopped) {
                     return;
                 }
             }

@@ -1,12 +1,14 @@
 //! The auditor: what an application holds.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use super::adopter::Adopter;
 use super::builder::{AuditorBuilder, BuildError};
 use super::change::{AccessRecord, ChangeRecord};
+use super::environment::Environment;
+use super::finding::{self, Finding};
 use super::flusher::Flusher;
 use super::guard::{CallGuard, CallStart, GuardError, lost};
 use super::health::{Drained, Health};
@@ -49,7 +51,7 @@ struct Inner {
     recorder: Arc<Recorder>,
     running: Mutex<Option<Running>>,
     /// What the threads had to say when they ended.
-    last_words: Mutex<Health>,
+    last_words: Arc<Mutex<Health>>,
 }
 
 /// The threads of an auditor.
@@ -66,7 +68,7 @@ impl Auditor {
         let inner = Arc::new(Inner {
             recorder,
             running: Mutex::new(Some(running)),
-            last_words: Mutex::default(),
+            last_words: Arc::default(),
         });
         if let Some(metrics) = inner.recorder.metrics() {
             let asked = Arc::downgrade(&inner);
@@ -154,6 +156,15 @@ impl Auditor {
         self.inner.health()
     }
 
+    /// Looks whether calls made on this thread are recorded and get out: [`verify_installed`](Self::verify_installed) and
+    /// [`health`](Self::health) and the environment, with what to do about what is not well. What lies outside of the process is examined by
+    /// `llm-audit doctor`.
+    #[must_use]
+    pub fn doctor(&self) -> Vec<Finding> {
+        let oddities = Environment::of_process().oddities();
+        finding::of_process(self.verify_installed(), &self.health(), oddities)
+    }
+
     /// Blocks until everything recorded so far is on disk.
     ///
     /// # Errors
@@ -169,7 +180,11 @@ impl Auditor {
     /// Ends the auditor: records its stop, makes everything durable, and delivers until all is done or the deadline has
     /// passed. Blocks the thread; it may be a worker of any runtime, since the auditor's own threads do the work.
     ///
-    /// Calls that end later are counted as dropped, so shut down last. A second shutdown only says how it stands.
+    /// It returns at the latest a second after the deadline, also where a disk hangs; what was not known to be on disk then
+    /// counts as remaining.
+    ///
+    /// Calls that end later are counted as dropped, which the next process tells, so shut down last. A second shutdown only
+    /// says how it stands.
     pub fn shutdown(&self, deadline: Duration) -> Drained {
         self.inner.shut_down(deadline)
     }
@@ -204,7 +219,7 @@ impl Inner {
     fn health(&self) -> Health {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let delivered = match running.as_ref() {
-            Some(running) => self.ask(running),
+            Some(running) => ask(&self.recorder, running),
             None => self
                 .last_words
                 .lock()
@@ -214,35 +229,76 @@ impl Inner {
         self.recorder.health(delivered)
     }
 
-    /// What the threads know.
-    fn ask(&self, running: &Running) -> Health {
-        let mut health = Health::default();
-        if let Some(sender) = &running.sender {
-            sender.report(&mut health, self.recorder.clock().now());
-        }
-        if let Some(lines) = &running.lines {
-            lines.report(&mut health);
-        }
-        health
-    }
-
+    /// Ends the threads from a thread of its own, since a disk may hang and nothing takes an fsync back.
     fn shut_down(&self, deadline: Duration) -> Drained {
-        let Some(mut running) = self
+        let running = self
             .running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        else {
+            .take();
+        let Some(running) = running else {
             return self.drained();
         };
+        let ending = Ending {
+            recorder: Arc::clone(&self.recorder),
+            last_words: Arc::clone(&self.last_words),
+            running: Some(running),
+        };
+        let ending = Arc::new(Mutex::new(Some(ending)));
+        let (done, drained) = mpsc::sync_channel(1);
+        let take = {
+            let ending = Arc::clone(&ending);
+            move || {
+                let ending = ending.lock().unwrap_or_else(PoisonError::into_inner).take();
+                ending.map(|ending| ending.end(deadline))
+            }
+        };
+        let taken = take.clone();
+        let work = move || {
+            // Where nobody waits any more, nobody wants to know.
+            let _ = taken().map(|drained| done.send(drained));
+        };
+        let thread = std::thread::Builder::new()
+            .name("llm-audit-end".into())
+            .spawn(work);
+        let Ok(thread) = thread else {
+            return take().unwrap_or_else(|| self.drained());
+        };
+        match drained.recv_timeout(deadline.saturating_add(GRACE)) {
+            Ok(drained) => {
+                // It has nothing left to do but to let go of the spool.
+                let _ = thread.join();
+                drained
+            }
+            Err(_) => Drained::Remaining(self.recorder.spool().depth().max(1)),
+        }
+    }
+
+    fn drained(&self) -> Drained {
+        drained(&self.recorder)
+    }
+}
+
+/// The end of an auditor, on its way.
+struct Ending {
+    recorder: Arc<Recorder>,
+    last_words: Arc<Mutex<Health>>,
+    running: Option<Running>,
+}
+
+impl Ending {
+    fn end(mut self, deadline: Duration) -> Drained {
+        let Some(mut running) = self.running.take() else {
+            return drained(&self.recorder);
+        };
         let recorder = &self.recorder;
-        recorder.stop();
-        recorder.wait_all_durable();
         let started = recorder.clock().moment();
         let left = || {
             let spent = recorder.clock().moment().nanos_since(started);
             deadline.saturating_sub(Duration::from_nanos(spent))
         };
+        recorder.stop();
+        recorder.wait_all_durable();
         running.adopter.stop(left());
         if let Some(lines) = &running.lines {
             lines.stop(left());
@@ -253,24 +309,36 @@ impl Inner {
         *self
             .last_words
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = self.ask(&running);
+            .unwrap_or_else(PoisonError::into_inner) = ask(recorder, &running);
         (running.lines, running.sender) = (None, None);
         // What was delivered has made room for what could not be told before.
         recorder.spool().tidy();
         recorder.tell_losses();
         running.flusher.stop();
-        let drained = self.drained();
+        let drained = drained(recorder);
         recorder.spool().close();
         drained
     }
+}
 
-    fn drained(&self) -> Drained {
-        let spool = self.recorder.spool();
-        if spool.is_drained() {
-            Drained::Complete
-        } else {
-            Drained::Remaining(spool.depth())
-        }
+/// What the threads know.
+fn ask(recorder: &Recorder, running: &Running) -> Health {
+    let mut health = Health::default();
+    if let Some(sender) = &running.sender {
+        sender.report(&mut health, recorder.clock().now());
+    }
+    if let Some(lines) = &running.lines {
+        lines.report(&mut health);
+    }
+    health
+}
+
+fn drained(recorder: &Recorder) -> Drained {
+    let spool = recorder.spool();
+    if spool.is_drained() {
+        Drained::Complete
+    } else {
+        Drained::Remaining(spool.depth())
     }
 }
 
@@ -280,4 +348,6 @@ impl Drop for Inner {
     }
 }
 
+/// What an end may take beyond its deadline: making durable what is recorded comes first, and takes a moment.
+const GRACE: Duration = Duration::from_secs(1);
 const DRAIN_ON_DROP: Duration = Duration::from_millis(500);

@@ -1,6 +1,6 @@
 //! The bell: how appenders call the flusher, and wait for it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use crate::journal::FrameIndex;
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     dirty: AtomicBool,
+    /// Records since the last sync that nobody rang for.
+    unhurried: AtomicU32,
     hurry: AtomicBool,
     stop: AtomicBool,
     sleeping: Mutex<()>,
@@ -26,6 +28,18 @@ impl Bell {
         if !self.dirty.swap(true, Ordering::AcqRel) {
             self.wake();
         }
+    }
+
+    /// Something was appended whose sync has time: it comes when the flusher looks next, or when there is much of it.
+    pub(crate) fn ring_softly(&self) {
+        if self.unhurried.fetch_add(1, Ordering::AcqRel) + 1 == MUCH {
+            self.ring();
+        }
+    }
+
+    /// Whether something was appended that nobody rang for.
+    pub(super) fn has_unhurried(&self) -> bool {
+        self.unhurried.load(Ordering::Acquire) > 0
     }
 
     /// Syncs that failed so far.
@@ -79,6 +93,7 @@ impl Bell {
     /// A sync begins: what rings from now on is for the next one.
     pub(super) fn begin_sync(&self) {
         self.hurry.store(false, Ordering::Release);
+        self.unhurried.store(0, Ordering::Release);
         self.dirty.store(false, Ordering::Release);
     }
 
@@ -109,3 +124,6 @@ impl Bell {
         );
     }
 }
+
+/// Records that are synced though each of them has time.
+const MUCH: u32 = 4096;

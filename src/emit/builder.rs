@@ -13,10 +13,12 @@ use super::adopter::Adopter;
 use super::auditor::{Auditor, Running};
 use super::bell::Bell;
 use super::environment::Environment;
+use super::failure::{Durability, Modes, OnFailure};
 use super::flusher::{Cadence, Flusher};
 use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
 use super::metrics::Metrics;
+use super::otlp::{Destination, Destinations};
 use super::pulse::Pulse;
 use super::recorder::{Recorder, Spans};
 use super::sender::{self, Sender, SenderConfig, SenderError};
@@ -27,6 +29,7 @@ use crate::pricing::PriceTable;
 use crate::record::keyring::Keyring;
 use crate::record::{Label, SystemEvent};
 use crate::refine::Gate;
+use crate::semconv::Signal;
 
 /// Why an auditor could not be built. Nothing is running and nothing is recorded.
 #[derive(Debug, thiserror::Error)]
@@ -75,9 +78,12 @@ impl From<SenderError> for BuildError {
     fn from(error: SenderError) -> Self {
         match error {
             SenderError::Thread { source } => Self::Start(source),
-            fault => Self::Setting {
-                setting: "sender",
-                fault: fault.to_string(),
+            SenderError::Tls { signal, fault } => Self::Setting {
+                setting: match signal {
+                    Signal::Logs => "TLS for logs",
+                    Signal::Traces => "TLS for traces",
+                },
+                fault,
             },
         }
     }
@@ -93,14 +99,14 @@ pub struct AuditorBuilder {
     resource: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
     keyring: KeyringChoice,
-    endpoint: Option<String>,
-    headers: Vec<(String, String)>,
+    destinations: Destinations,
     delivery: Delivery,
     lines: Lines,
     spool: JournalOptions,
     cadence: Cadence,
     spans: Spans,
     meter: Option<Meter>,
+    modes: Modes,
 }
 
 #[derive(Debug, Clone)]
@@ -130,17 +136,18 @@ impl AuditorBuilder {
             resource: Vec::new(),
             data_dir: None,
             keyring: KeyringChoice::Default,
-            endpoint: None,
-            headers: Vec::new(),
+            destinations: Destinations::default(),
             delivery: Delivery::Otlp,
             lines: Lines::Off,
             spool: JournalOptions::default(),
             cadence: Cadence {
                 sync: Duration::from_millis(5),
                 heartbeat: Duration::from_secs(60),
+                canary: Duration::from_secs(5),
             },
             spans: Spans::Auto,
             meter: None,
+            modes: Modes::default(),
         }
     }
 
@@ -185,17 +192,38 @@ impl AuditorBuilder {
         self
     }
 
-    /// Where to send: an OTLP/gRPC endpoint; `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT`, else
-    /// `http://localhost:4317`.
+    /// Where to send: an OTLP endpoint; `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://localhost:4317`. See
+    /// [`otlp`](super::otlp) for its forms and for all that can be set.
     pub fn endpoint(mut self, url: &str) -> Self {
-        self.endpoint = Some(url.to_owned());
+        self.destinations.both = self.destinations.both.endpoint(url);
         self.delivery = Delivery::Otlp;
         self
     }
 
     /// A header of every request, such as an authorization; `OTEL_EXPORTER_OTLP_HEADERS`.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.destinations.both = self.destinations.both.header(name, value);
+        self
+    }
+
+    /// Where to send log records and spans, and how.
+    pub fn destination(mut self, destination: Destination) -> Self {
+        self.destinations.both = destination;
+        self.delivery = Delivery::Otlp;
+        self
+    }
+
+    /// Where to send log records, in what it differs from where to send spans.
+    pub fn logs_destination(mut self, destination: Destination) -> Self {
+        self.destinations.logs = destination;
+        self.delivery = Delivery::Otlp;
+        self
+    }
+
+    /// Where to send spans, in what it differs from where to send log records.
+    pub fn traces_destination(mut self, destination: Destination) -> Self {
+        self.destinations.traces = destination;
+        self.delivery = Delivery::Otlp;
         self
     }
 
@@ -259,11 +287,55 @@ impl AuditorBuilder {
         self
     }
 
+    /// Between two looks whether a filter that was changed at run time hides calls from the layer: 5 s unless said.
+    pub fn canary_interval(mut self, interval: Duration) -> Self {
+        self.cadence.canary = interval;
+        self
+    }
+
+    /// What the layer does with a call that cannot be recorded: [`OnFailure::DropAndCount`] unless said.
+    pub fn layer_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.modes.layer = on_failure;
+        self
+    }
+
+    /// What [`Auditor::start`] does with a call that cannot be recorded, where the call says nothing else:
+    /// [`OnFailure::FailClosed`] unless said.
+    pub fn guard_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.modes.guard = on_failure;
+        self
+    }
+
+    /// When records count as written: [`Durability::GroupCommit`] unless said.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.modes.durability = durability;
+        self
+    }
+
+    /// When calls of [`Auditor::start`] count as written, where the call says nothing else: as
+    /// [`durability`](Self::durability) unless said. The stricter of the two holds.
+    pub fn guard_durability(mut self, durability: Durability) -> Self {
+        self.modes.guard_durability = durability;
+        self
+    }
+
+    /// Calls that may be open at a time, since each is kept in memory until it ends: 100,000 unless said. What is begun
+    /// beyond is not recorded, and counted.
+    pub fn open_calls(mut self, calls: u64) -> Self {
+        self.modes.open_calls = calls;
+        self
+    }
+
     /// Opens the spool and starts the auditor's threads.
     ///
     /// # Errors
     /// See [`BuildError`].
     pub fn build(self) -> Result<Auditor, BuildError> {
+        let meant = self.modes.check();
+        meant.map_err(|(setting, fault)| BuildError::Setting {
+            setting,
+            fault: fault.to_owned(),
+        })?;
         let clock = Arc::new(Clock::system());
         let data_dir = self.chosen_data_dir();
         make_private(&data_dir).map_err(|source| BuildError::DataDir {
@@ -279,6 +351,7 @@ impl AuditorBuilder {
             self.spool,
             consumers,
             &origin,
+            Arc::clone(&keys),
             &clock,
         )?);
         let (bell, pulse) = (Arc::new(Bell::default()), Arc::new(Pulse::default()));
@@ -290,7 +363,7 @@ impl AuditorBuilder {
             Arc::clone(&clock),
             Arc::clone(&bell),
             Some(service),
-            self.spans,
+            (self.spans, self.modes),
         );
         let recorder = Arc::new(recorder.with_metrics(self.meter.clone().map(Metrics::new)));
         let start = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "recording": if disabled { "off" } else { "on" } });
@@ -300,8 +373,9 @@ impl AuditorBuilder {
         recorder.set_enabled(!disabled);
         let sender = self.start_sender(&data_dir, &spool, &pulse, clock)?;
         let lines = self.start_lines(&data_dir, &spool, &pulse)?;
+        let (adopting, beating) = (Arc::clone(&recorder), Arc::clone(&pulse));
         let adopter =
-            Adopter::start(Arc::clone(&recorder), Arc::clone(&pulse)).map_err(BuildError::Start)?;
+            Adopter::start(adopting, beating, self.cadence.canary).map_err(BuildError::Start)?;
         let flusher = Flusher::start(Arc::clone(&recorder), bell, pulse, self.cadence)
             .map_err(BuildError::Start)?;
         Ok(Auditor::new(
@@ -346,7 +420,8 @@ impl AuditorBuilder {
         Ok(Some(started.map_err(BuildError::Start)?))
     }
 
-    fn chosen_data_dir(&self) -> PathBuf {
+    /// Where everything is kept.
+    pub(crate) fn chosen_data_dir(&self) -> PathBuf {
         let from_environment = || {
             self.environment
                 .get("LLM_AUDIT_DATA_DIR")
@@ -359,19 +434,25 @@ impl AuditorBuilder {
     }
 
     fn read_keyring(&self, data_dir: &Path, clock: &Clock) -> Result<Keyring, BuildError> {
-        let in_data_dir = data_dir.join("keyring.json");
-        let named = match &self.keyring {
-            KeyringChoice::At(path) => Some(path.clone()),
-            KeyringChoice::GenerateInDataDir => {
-                return Ok(keyring_file::read_or_generate(&in_data_dir, clock)?);
-            }
-            KeyringChoice::Default => self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from),
-        };
-        let path = named.unwrap_or(in_data_dir);
+        let path = self.chosen_keyring(data_dir);
+        if matches!(self.keyring, KeyringChoice::GenerateInDataDir) {
+            return Ok(keyring_file::read_or_generate(&path, clock)?);
+        }
         if !path.exists() {
             return Err(BuildError::NoKeyring { path });
         }
         Ok(keyring_file::read(&path)?)
+    }
+
+    /// Where the keyring is.
+    pub(crate) fn chosen_keyring(&self, data_dir: &Path) -> PathBuf {
+        let in_data_dir = || data_dir.join("keyring.json");
+        let from_environment = || self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from);
+        match &self.keyring {
+            KeyringChoice::At(path) => path.clone(),
+            KeyringChoice::GenerateInDataDir => in_data_dir(),
+            KeyringChoice::Default => from_environment().unwrap_or_else(in_data_dir),
+        }
     }
 
     fn consumers(&self) -> Result<Vec<Consumer>, BuildError> {
@@ -409,38 +490,24 @@ impl AuditorBuilder {
         resource
     }
 
-    fn sender_config(&self, data_dir: &Path) -> Result<Option<SenderConfig>, BuildError> {
+    /// What the sender is told; none where nothing is sent.
+    pub(crate) fn sender_config(
+        &self,
+        data_dir: &Path,
+    ) -> Result<Option<SenderConfig>, BuildError> {
         if self.delivery == Delivery::None {
             return Ok(None);
         }
-        let environment = &self.environment;
-        let endpoint = self.endpoint.as_deref();
-        let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"));
-        let endpoint = endpoint.or_else(|| environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"));
-        let mut headers = environment.pairs("OTEL_EXPORTER_OTLP_HEADERS");
-        headers.retain(|(name, _)| {
-            !self
-                .headers
-                .iter()
-                .any(|(set, _)| set.eq_ignore_ascii_case(name))
-        });
-        headers.extend(self.headers.iter().cloned());
-        let mut config = SenderConfig::new(
-            endpoint.unwrap_or("http://localhost:4317"),
+        let target = |signal| self.destinations.target(signal, &self.environment);
+        let config = SenderConfig::new(
+            target(Signal::Logs)?,
+            target(Signal::Traces)?,
             data_dir.join("dead-letter"),
             match self.spans {
                 Spans::Never => sender::Spans::Withheld,
                 Spans::Always | Spans::Auto => sender::Spans::Sent,
             },
         );
-        config.headers = headers;
-        if let Some(millis) = environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") {
-            let millis = millis.parse().map_err(|_| BuildError::Setting {
-                setting: "OTEL_EXPORTER_OTLP_TIMEOUT",
-                fault: "not a whole number of milliseconds".into(),
-            })?;
-            config.timeout = Duration::from_millis(millis);
-        }
         Ok(Some(config))
     }
 }

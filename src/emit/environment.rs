@@ -4,14 +4,14 @@
 //! |---|---|
 //! | `OTEL_SERVICE_NAME` | name of the application (`service.name`) |
 //! | `OTEL_RESOURCE_ATTRIBUTES` | further resource attributes, `key=value,…`, percent-encoded values |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` | where to send |
-//! | `OTEL_EXPORTER_OTLP_HEADERS` | headers of every request, `key=value,…`, percent-encoded values |
-//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | milliseconds that a request may take |
+//! | `OTEL_EXPORTER_OTLP_…` | where to send, and how: see [`otlp`](super::otlp) |
 //! | `LLM_AUDIT_DATA_DIR` | directory of spool, keyring and JSON lines |
 //! | `LLM_AUDIT_KEYRING` | path of the keyring file |
 //! | `LLM_AUDIT_DISABLED` | `true` switches recording off, which is itself recorded |
 //!
 //! What the code sets wins over the environment.
+
+mod oddities;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,13 @@ impl Environment {
                 })
                 .collect(),
         )
+    }
+
+    /// These and no others.
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self(variables.iter().map(owned).collect())
     }
 
     /// The value of a variable that is set and not empty.
@@ -55,6 +62,31 @@ impl Environment {
             .filter(|(key, _)| !key.is_empty())
             .collect()
     }
+
+    /// A list of pairs in which nothing is left out but empty members.
+    pub(crate) fn strict_pairs(list: &str) -> Result<Vec<(String, String)>, NotPairs> {
+        let mut pairs = Vec::new();
+        for (at, member) in list.split(',').enumerate() {
+            let pair = member
+                .split_once('=')
+                .map(|(key, value)| (key.trim(), value.trim()));
+            match pair {
+                Some((key, value)) if !key.is_empty() => {
+                    pairs.push((key.to_owned(), percent_decoded(value)));
+                }
+                _ if member.trim().is_empty() => {}
+                _ => return Err(NotPairs { member: at + 1 }),
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// Why a list is not one of pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotPairs {
+    /// Which of its members is none, counted from 1. It may be a secret.
+    pub(crate) member: usize,
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
@@ -103,6 +135,19 @@ mod tests {
             .collect();
         assert_eq!(environment.pairs("H"), expected);
         assert!(environment.pairs("absent").is_empty());
+    }
+
+    #[test]
+    fn a_strict_list_names_the_member_that_is_no_pair() {
+        let pairs = Environment::strict_pairs(" a = b%2Cc ,, d=,").unwrap();
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, value)| (&**key, &**value))
+            .collect();
+        assert_eq!(pairs, [("a", "b,c"), ("d", "")]);
+        for list in ["a=b,c", "a=b,=c"] {
+            assert_eq!(Environment::strict_pairs(list), Err(NotPairs { member: 2 }));
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(crate) struct Cadence {
     pub(crate) sync: Duration,
     /// Between two signs of life.
     pub(crate) heartbeat: Duration,
+    /// Between two looks of the canary.
+    pub(crate) canary: Duration,
 }
 
 /// The running flusher.
@@ -43,6 +45,7 @@ impl Flusher {
             pulse,
             cadence,
             tidied: start,
+            placed: start,
             heartbeat: start,
         };
         let run = move || round.run();
@@ -72,6 +75,8 @@ struct Round {
     pulse: Arc<Pulse>,
     cadence: Cadence,
     tidied: Since,
+    /// When the spool's directory was looked after last.
+    placed: Since,
     heartbeat: Since,
 }
 
@@ -93,22 +98,42 @@ impl Since {
 impl Round {
     fn run(mut self) {
         while !self.bell.is_stopped() {
-            if self.bell.await_ring(TIDY) {
+            let rung = self.bell.await_ring(self.pause());
+            if rung {
                 self.bell.gather(self.cadence.sync);
+            }
+            if rung || self.bell.has_unhurried() {
                 self.sync();
             }
             self.keep_order();
+            self.prepare();
         }
         self.sync();
     }
 
+    /// Until the next round, if nobody rings.
+    fn pause(&self) -> Duration {
+        if self.recorder.room().is_waited_in() {
+            WHILE_WAITED_FOR
+        } else {
+            TIDY
+        }
+    }
+
+    /// Has the next segments ready, when nobody waits for a sync any more.
+    fn prepare(&self) {
+        for lane in self.recorder.spool().lanes() {
+            lane.journal().prepare();
+        }
+    }
+
     fn sync(&self) {
         self.bell.begin_sync();
-        let mut failed = false;
-        for lane in self.recorder.spool().lanes() {
-            if lane.durable() < lane.written() {
-                failed |= lane.sync().is_err();
-            }
+        let mut failed = self.sync_lanes();
+        if failed {
+            // Not to wait for the next look: whoever waits for this sync is to have it.
+            self.recorder.keep_in_place();
+            failed = self.sync_lanes();
         }
         if failed {
             self.bell.failed_sync(PAUSE_AFTER_FAILURE);
@@ -117,12 +142,28 @@ impl Round {
         self.pulse.beat();
     }
 
+    /// Whether a lane could not be synced.
+    fn sync_lanes(&self) -> bool {
+        let mut failed = false;
+        for lane in self.recorder.spool().lanes() {
+            if lane.durable() < lane.written() {
+                failed |= lane.sync().is_err();
+            }
+        }
+        failed
+    }
+
     /// What is to be done now and then, when its time has come.
     fn keep_order(&mut self) {
         let now = self.recorder.clock().moment();
-        if self.tidied.due(now, TIDY) {
+        if self.tidied.due(now, self.pause()) {
             self.recorder.tell_losses();
             self.recorder.spool().tidy();
+            // A disk that has room again calls nobody: whoever waits tries.
+            self.recorder.room().call();
+        }
+        if self.placed.due(now, KEEP) {
+            self.recorder.keep_in_place();
         }
         if self.heartbeat.due(now, self.cadence.heartbeat) {
             // A sign of life that cannot be written is missed by whoever looks for it, which is what it is for.
@@ -135,4 +176,8 @@ impl Round {
 
 /// Between two rounds of saving cursors and releasing what everybody has.
 const TIDY: Duration = Duration::from_millis(500);
+/// The same, while somebody waits for the room that it makes.
+const WHILE_WAITED_FOR: Duration = Duration::from_millis(20);
+/// Between two looks whether the spool's directory is still there.
+const KEEP: Duration = Duration::from_millis(500);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);

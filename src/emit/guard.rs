@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::failure::{Durability, OnFailure};
 use super::layer::{
     AuditError, content, failure_of, json, place_guard, take_request, take_response,
 };
@@ -13,27 +14,6 @@ use super::spool::{SpanView, StartToken};
 use crate::clock::Moment;
 use crate::provider::{self, Provider};
 use crate::record::{CapturedCall, Delivery, Ending, Label, RawText, RecordId};
-
-/// What becomes of a call when its record cannot be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// The call goes on, the loss is counted and told by a gap record. What the layer always does.
-    DropAndCount,
-    /// [`Auditor::start`](crate::Auditor::start) fails, so that the call is not made.
-    #[default]
-    FailClosed,
-}
-
-/// When a record counts as written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// When the kernel has it, which survives a killed process; one fsync for all follows within the sync interval
-    /// (5 ms by default), which survives a power loss. Waits for nothing.
-    #[default]
-    GroupCommit,
-    /// When it is on disk: start and end wait for an fsync.
-    Strict,
-}
 
 /// Why a call was not started, or its end not written. Nothing was sent anywhere.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +47,8 @@ pub struct CallStart {
     conversation: Option<Label>,
     credential: Option<RawText>,
     delivery: Delivery,
-    on_failure: OnFailure,
-    durability: Durability,
+    on_failure: Option<OnFailure>,
+    durability: Option<Durability>,
 }
 
 impl CallStart {
@@ -84,8 +64,8 @@ impl CallStart {
             conversation: None,
             credential: None,
             delivery: Delivery::Whole,
-            on_failure: OnFailure::default(),
-            durability: Durability::default(),
+            on_failure: None,
+            durability: None,
         }
     }
 
@@ -138,17 +118,19 @@ impl CallStart {
         self
     }
 
-    /// What becomes of the call when its record cannot be written; [`OnFailure::FailClosed`] unless said.
+    /// What becomes of the call when its record cannot be written;
+    /// [`guard_on_failure`](crate::AuditorBuilder::guard_on_failure) unless said.
     #[must_use]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.on_failure = on_failure;
+        self.on_failure = Some(on_failure);
         self
     }
 
-    /// When its record counts as written; [`Durability::GroupCommit`] unless said.
+    /// When its record counts as written; [`guard_durability`](crate::AuditorBuilder::guard_durability) unless said. What
+    /// the auditor asks of all records is the least that a call gets.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
+        self.durability = Some(durability);
         self
     }
 
@@ -199,45 +181,69 @@ struct Open {
 
 impl CallGuard {
     pub(crate) fn start(recorder: Arc<Recorder>, start: CallStart) -> Result<Self, GuardError> {
-        let (on_failure, durability) = (start.on_failure, start.durability);
+        let modes = recorder.modes();
+        let on_failure = start.on_failure.unwrap_or(modes.guard);
+        let durability = start.durability.unwrap_or(modes.guard_durability);
         let mut call = start.begin(&recorder);
         let (trace, view) = place_guard(recorder.clock());
         call.trace = Some(trace);
         let view = recorder.view(view);
         let begun = recorder.clock().moment();
-        let recording = if recorder.is_enabled() {
+        let mut recording = if recorder.is_enabled() {
             Recording::On
         } else {
             Recording::Off
         };
-        let begin = || match recording {
-            Recording::Off => Ok(None),
-            Recording::On => recorder.begin(&call, view).map(Some),
-        };
-        let token = match begin() {
-            Ok(token) => token,
-            Err(_) if on_failure == OnFailure::DropAndCount => None,
-            Err(fault) => return Err(refused(&fault)),
-        };
-        let not_durable = |token: &StartToken| !recorder.wait_durable(token.index());
-        if durability == Durability::Strict && token.as_ref().is_some_and(not_durable) {
-            call.ending = Ending::Cancelled(Label::clip("start_not_durable"));
-            recorder.end_or_count(call, view, token);
-            return Err(GuardError::NotDurable);
+        let mut token = None;
+        if recording == Recording::On {
+            match (recorder.admit(), on_failure) {
+                (Ok(()), _) => {}
+                (Err(fault), OnFailure::FailClosed) => return Err(refused(&fault)),
+                (Err(fault), _) => {
+                    recorder.count_loss(&fault);
+                    recording = Recording::Off;
+                }
+            }
         }
-        let open = Some(Open {
-            call,
-            view,
-            start: token,
-            begun,
-        });
-        Ok(Self {
+        if recording == Recording::On {
+            match recorder.try_as(on_failure, || recorder.begin(&call, view)) {
+                Ok(begun) => token = Some(begun),
+                Err(fault) if on_failure == OnFailure::FailClosed => {
+                    recorder.dismiss();
+                    return Err(refused(&fault));
+                }
+                // Where the start cannot be recorded, the end still may.
+                Err(_) => {}
+            }
+        }
+        let guard = Self {
+            open: Some(Open {
+                call,
+                view,
+                start: token,
+                begun,
+            }),
             recorder,
-            open,
             on_failure,
             durability,
             recording,
-        })
+        };
+        guard.settle_start()
+    }
+
+    /// Sees to it that the start is as durable as was asked for.
+    fn settle_start(mut self) -> Result<Self, GuardError> {
+        let Some(index) = self.open().start.as_ref().map(StartToken::index) else {
+            return Ok(self);
+        };
+        self.recorder.hurry(self.durability);
+        if self.durability == Durability::Strict && !self.recorder.wait_durable(index) {
+            self.call().ending = Ending::Cancelled(Label::clip("start_not_durable"));
+            // The start's fault is the one that counts.
+            let _ = self.end();
+            return Err(GuardError::NotDurable);
+        }
+        Ok(self)
     }
 
     /// The identity of the call's record, for the answer to carry.
@@ -310,7 +316,7 @@ impl CallGuard {
     ///
     /// # Errors
     /// [`GuardError::NotRecorded`] where the record could not be written (it is counted and told by a gap record
-    /// then), [`GuardError::NotDurable`] with [`Durability::Strict`]. Neither with [`OnFailure::DropAndCount`].
+    /// then) with [`OnFailure::FailClosed`], [`GuardError::NotDurable`] with [`Durability::Strict`].
     pub fn finish(mut self) -> Result<RecordId, GuardError> {
         if matches!(self.call().ending, Ending::Unseen) {
             self.call().ending = Ending::Answered;
@@ -352,22 +358,25 @@ impl CallGuard {
         if self.recording == Recording::Off {
             return Ok(id);
         }
+        self.recorder.dismiss();
         open.call.duration_ns = Some(self.recorder.clock().moment().nanos_since(open.begun));
-        let written = match self.recorder.end(open.call, open.view, open.start) {
-            Ok(index) => index,
-            Err(fault) => {
-                let lost = lost(&self.recorder, &fault);
-                return if self.on_failure == OnFailure::DropAndCount {
-                    Ok(id)
-                } else {
-                    Err(lost)
-                };
+        let ended = self
+            .recorder
+            .end_as(self.on_failure, open.call, open.view, open.start);
+        match (ended, self.on_failure) {
+            (Ok(written), _) => {
+                self.recorder.hurry(self.durability);
+                if self.durability == Durability::Strict && !self.recorder.wait_durable(written) {
+                    return Err(GuardError::NotDurable);
+                }
+                Ok(id)
             }
-        };
-        if self.durability == Durability::Strict && !self.recorder.wait_durable(written) {
-            return Err(GuardError::NotDurable);
+            (Err(fault), OnFailure::FailClosed) => Err(lost(&self.recorder, &fault)),
+            (Err(fault), OnFailure::DropAndCount | OnFailure::WaitForRoom(_)) => {
+                self.recorder.count_loss(&fault);
+                Ok(id)
+            }
         }
-        Ok(id)
     }
 
     fn open(&self) -> &Open {

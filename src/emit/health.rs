@@ -36,6 +36,11 @@ pub struct Health {
     pub failed_deliveries: u64,
     /// The last delivery that failed, as a class, if none has succeeded since.
     pub delivery_failure: Option<String>,
+    /// How often the spool's directory was deleted, moved or covered under this process, and made again.
+    pub spool_made_again: u64,
+    /// Call sites whose calls leave no record, since a filter that was changed at run time hides them, as
+    /// `name (target)`.
+    pub hidden: Vec<String>,
     /// Parts of the spool that other processes left and that cannot be read here, and why.
     pub unreadable: Vec<(PathBuf, String)>,
 }

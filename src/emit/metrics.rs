@@ -31,7 +31,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 
 use super::health::Health;
-use crate::record::{AuditRecord, Body, Label, Status, Usage, attribute};
+use crate::record::{BodyRef, RecordRef, Status, Usage, attribute};
 
 /// What is measured as it happens.
 #[derive(Debug)]
@@ -180,9 +180,9 @@ fn observe(health: &Ask, values: Values, into: &dyn AsyncInstrument<u64>) {
 
 impl Measured {
     /// What is measured of a record that is about to be written.
-    pub(crate) fn of(record: &AuditRecord) -> Self {
-        let mut written = vec![KeyValue::new(attribute::KIND.name, record.body.kind())];
-        let Body::Call(call) = &record.body else {
+    pub(crate) fn of(record: &RecordRef<'_>) -> Self {
+        let mut written = vec![KeyValue::new(attribute::KIND.name, record.kind())];
+        let BodyRef::Call(call) = &record.body else {
             return Self {
                 written,
                 call: None,
@@ -191,11 +191,11 @@ impl Measured {
         let status = call.outcome.status;
         written.push(KeyValue::new(attribute::STATUS.name, status.as_str()));
         let named = [
-            (attribute::OPERATION_NAME, Some(&call.operation)),
-            (attribute::PROVIDER_NAME, call.provider.as_ref()),
+            (attribute::OPERATION_NAME, Some(call.operation)),
+            (attribute::PROVIDER_NAME, call.provider),
             (attribute::REQUEST_MODEL, call.request.model.as_ref()),
-            (attribute::RESPONSE_MODEL, call.response.model.as_ref()),
-            (attribute::SERVER_ADDRESS, call.server_address.as_ref()),
+            (attribute::RESPONSE_MODEL, call.response.model),
+            (attribute::SERVER_ADDRESS, call.server_address),
         ];
         let named = named.into_iter().filter_map(|(row, value)| {
             value.map(|value| KeyValue::new(row.name, value.as_str().to_owned()))
@@ -204,14 +204,14 @@ impl Measured {
             .server_port
             .map(|port| KeyValue::new(attribute::SERVER_PORT.name, i64::from(port)));
         let error_type = (status == Status::Error).then(|| {
-            let word = call.outcome.error_type.as_ref().map(Label::as_str);
-            let word = word.filter(|word| is_word(word)).unwrap_or(OTHER);
+            let word = call.outcome.error_type.filter(|word| is_word(word));
+            let word = word.unwrap_or(OTHER);
             KeyValue::new(attribute::ERROR_TYPE.name, word.to_owned())
         });
         let call = MeasuredCall {
             attributes: named.chain(port).collect(),
             error_type,
-            usage: call.usage,
+            usage: *call.usage,
             duration_ns: call.duration_ns,
             time_to_first_chunk_ns: call.response.time_to_first_chunk_ns,
         };

@@ -4,16 +4,21 @@ mod adopter;
 mod auditor;
 mod bell;
 mod builder;
+mod canary;
 mod change;
-mod environment;
+pub(crate) mod environment;
+pub mod failure;
+mod finding;
 mod flusher;
 mod guard;
 mod health;
 mod installed;
 pub(crate) mod json_lines;
 pub mod keyring_file;
+mod late;
 mod layer;
 mod metrics;
+pub mod otlp;
 #[cfg_attr(
     not(feature = "telemetry"),
     expect(dead_code, reason = "the processor's side")
@@ -21,7 +26,9 @@ mod metrics;
 mod pipeline;
 mod pulse;
 mod recorder;
+mod room;
 pub(crate) mod sender;
+pub(crate) mod spare;
 pub(crate) mod spool;
 pub mod stream;
 #[cfg(feature = "telemetry")]
@@ -32,7 +39,8 @@ pub(crate) mod testing;
 pub use self::auditor::Auditor;
 pub use self::builder::{AuditorBuilder, BuildError};
 pub use self::change::{AccessRecord, ChangeRecord};
-pub use self::guard::{CallGuard, CallStart, Durability, GuardError, OnFailure};
+pub use self::failure::{Durability, OnFailure};
+pub use self::guard::{CallGuard, CallStart, GuardError};
 pub use self::health::{Drained, Health};
 pub use self::installed::NotInstalled;
 pub use self::layer::{AuditError, AuditLayer, AuditSpanExt};

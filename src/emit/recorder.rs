@@ -1,22 +1,32 @@
 //! The recorder: takes captured calls through the gate into the spool. What layer, guard and streams stand on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use super::bell::Bell;
+use super::canary::Canary;
+use super::failure::{Durability, Modes, OnFailure};
 use super::health::Health;
+use super::late::Late;
 use super::metrics::{Measured, Metrics};
 use super::pipeline::{Owner, Pipelines};
-use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
+use super::room::{Hope, WaitingRoom};
+use super::spare;
+use super::spool::{Kept, Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
-use crate::record::{AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, SystemEvent};
+use crate::record::{
+    AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, RecordRef, SystemEvent,
+};
 use crate::refine::{CapturedChange, Gate};
-use crate::semconv::SpanIdentity;
+use crate::semconv::{LogForm, SpanIdentity};
 
 /// The way from a captured call to the disk.
 #[derive(Debug)]
 pub(crate) struct Recorder {
+    /// First, since it goes first: what is owed is told while the spool is there.
+    late: Late,
     gate: Gate,
     spool: Arc<Spool>,
     clock: Arc<Clock>,
@@ -25,6 +35,11 @@ pub(crate) struct Recorder {
     spans: Spans,
     pipelines: Pipelines,
     metrics: Option<Metrics>,
+    modes: Modes,
+    room: WaitingRoom,
+    canary: Canary,
+    /// Calls that were admitted and not dismissed.
+    open_calls: AtomicU64,
     /// Read while a record is written, so that none is written behind the last one.
     closed: RwLock<Closed>,
     enabled: AtomicBool,
@@ -57,6 +72,8 @@ pub(crate) enum RecordFault {
     Append(#[from] AppendError),
     #[error("the auditor has been shut down")]
     Closed,
+    #[error("{limit} calls are open, which is the limit")]
+    TooManyOpen { limit: u64 },
 }
 
 impl Recorder {
@@ -66,9 +83,10 @@ impl Recorder {
         clock: Arc<Clock>,
         bell: Arc<Bell>,
         service: Option<Label>,
-        spans: Spans,
+        (spans, modes): (Spans, Modes),
     ) -> Self {
         let (closed, enabled) = (RwLock::new(Closed::No), AtomicBool::new(true));
+        let late = Late::new(&spool, &clock);
         Self {
             gate,
             spool,
@@ -78,6 +96,11 @@ impl Recorder {
             spans,
             pipelines: Pipelines::default(),
             metrics: None,
+            modes,
+            room: WaitingRoom::default(),
+            canary: Canary::default(),
+            late,
+            open_calls: AtomicU64::new(0),
             closed,
             enabled,
         }
@@ -96,6 +119,51 @@ impl Recorder {
     /// Time, identifiers and dice.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How it behaves where a call says nothing else.
+    pub(crate) fn modes(&self) -> &Modes {
+        &self.modes
+    }
+
+    /// Whether the layer still sees what it is to see.
+    pub(crate) fn canary(&self) -> &Canary {
+        &self.canary
+    }
+
+    /// Where threads wait for room.
+    pub(crate) fn room(&self) -> &WaitingRoom {
+        &self.room
+    }
+
+    /// Takes in one more open call, which is to be [dismissed](Self::dismiss).
+    pub(crate) fn admit(&self) -> Result<(), RecordFault> {
+        let limit = self.modes.open_calls;
+        if self.open_calls.fetch_add(1, Ordering::Relaxed) < limit {
+            return Ok(());
+        }
+        self.dismiss();
+        Err(RecordFault::TooManyOpen { limit })
+    }
+
+    /// An open call is open no more.
+    pub(crate) fn dismiss(&self) {
+        self.open_calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Tries to record something; with [`OnFailure::WaitForRoom`], until there is room for it. The caller holds no lock,
+    /// and neither does the attempt when it has failed.
+    pub(crate) fn try_as<T>(
+        &self,
+        on_failure: OnFailure,
+        mut attempt: impl FnMut() -> Result<T, RecordFault>,
+    ) -> Result<T, RecordFault> {
+        let OnFailure::WaitForRoom(patience) = on_failure else {
+            return attempt();
+        };
+        let knock = || self.bell.ring();
+        self.room
+            .try_with(patience, &self.clock, knock, RecordFault::hope, attempt)
     }
 
     /// Whether calls, changes and accesses are recorded.
@@ -144,12 +212,15 @@ impl Recorder {
     /// A call that begins now.
     pub(crate) fn new_call(&self, operation: Label) -> Box<CapturedCall> {
         let time = self.clock.now();
-        let mut call = Box::new(CapturedCall::new(
-            self.clock.record_id(time),
-            time,
-            operation,
-        ));
-        call.service = self.service.clone();
+        let id = self.clock.record_id(time);
+        let mut call = match spare::take_call() {
+            Some(mut call) => {
+                (call.record_id, call.time, call.operation) = (id, time, operation);
+                call
+            }
+            None => Box::new(CapturedCall::new(id, time, operation)),
+        };
+        call.service.clone_from(&self.service);
         call
     }
 
@@ -160,23 +231,51 @@ impl Recorder {
         view: SpanView,
     ) -> Result<StartToken, RecordFault> {
         let _open = self.open()?;
-        let token = self.lane().start(&self.gate.start(call), view)?;
-        self.bell.ring();
+        let mut log = spare::take_log();
+        log.write_start(&self.gate.start(call));
+        let started = self.lane().start(view, call.record_id, log.as_bytes());
+        spare::put_log(log);
+        let token = started?;
+        self.ring();
         Ok(token)
     }
 
-    /// Records how a call ended. Its raw text is wiped.
+    /// Records how a call ended, as the layer does.
     pub(crate) fn end(
         &self,
         call: Box<CapturedCall>,
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        let record = self.gate.refine(call);
-        if let Some(metrics) = &self.metrics {
-            metrics.measure(&Measured::of(&record));
+        self.end_as(self.modes.layer, call, view, start)
+    }
+
+    /// Records how a call ended. Its raw text is wiped before anything is written or waited for.
+    pub(crate) fn end_as(
+        &self,
+        on_failure: OnFailure,
+        call: Box<CapturedCall>,
+        view: SpanView,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
+        let id = call.record_id;
+        let mut log = spare::take_log();
+        let mut measured = None;
+        self.gate.refine(&call, |record| {
+            log.write_ref(record, Some(self.lane().stream()));
+            measured = self.measure(&record);
+        });
+        spare::put_call(call);
+        let written = self.try_as(on_failure, || {
+            let _open = self.open()?;
+            self.append(view, id, &log, start.as_ref())
+        });
+        spare::put_log(log);
+        self.count(&written, measured);
+        if let (Some(start), Err(_)) = (start, &written) {
+            self.lane().abandon(start);
         }
-        self.finish(record, view, start)
+        written
     }
 
     /// As [`end`](Self::end), but what cannot be written is counted, and told by a gap record.
@@ -187,13 +286,16 @@ impl Recorder {
         start: Option<StartToken>,
     ) {
         if let Err(fault) = self.end(call, view, start) {
-            self.lane().count_loss(fault.reason());
+            self.count_loss(&fault);
         }
     }
 
     /// Counts a record that could not be written.
     pub(crate) fn count_loss(&self, fault: &RecordFault) {
         self.lane().count_loss(fault.reason());
+        if matches!(fault, RecordFault::Closed) {
+            self.late.tell();
+        }
     }
 
     /// Records a change.
@@ -202,16 +304,12 @@ impl Recorder {
         envelope: Envelope,
         change: CapturedChange,
     ) -> Result<FrameIndex, RecordFault> {
-        self.finish(
-            self.gate.refine_change(envelope, change),
-            SpanView::None,
-            None,
-        )
+        self.finish_record(&self.gate.refine_change(envelope, change))
     }
 
     /// Records an access, or something about the trail itself.
     pub(crate) fn other(&self, envelope: Envelope, body: Body) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.gate.refine_other(envelope, body), SpanView::None, None)
+        self.finish_record(&self.gate.refine_other(envelope, body))
     }
 
     /// Records something about the trail itself, with the totals of this stream.
@@ -220,8 +318,7 @@ impl Recorder {
         event: SystemEvent,
         detail: &serde_json::Value,
     ) -> Result<FrameIndex, RecordFault> {
-        let _open = self.open()?;
-        self.append(self.about_the_trail(event, detail), SpanView::None, None)
+        self.finish_record(&self.about_the_trail(event, detail))
     }
 
     /// The envelope of something that happens now.
@@ -237,13 +334,13 @@ impl Recorder {
         let now = self.clock.now();
         let new_id = || -> RecordId { self.clock.record_id(now) };
         for lane in self.spool.lanes() {
-            lane.tell_losses(self.gate.keys(), now, new_id);
+            lane.tell_losses(now, new_id);
         }
     }
 
     /// Takes over lanes of processes that are gone.
     pub(crate) fn adopt(&self) -> usize {
-        self.spool.adopt(self.gate.keys(), &self.clock)
+        self.spool.adopt(&self.clock)
     }
 
     /// Blocks until a frame is on disk. The flusher is asked to hurry.
@@ -270,6 +367,8 @@ impl Recorder {
             open_calls: self.lane().open_starts(),
             spool_bytes: (usage.bytes, usage.capacity),
             failed_syncs: self.bell.failed_syncs(),
+            spool_made_again: self.spool.times_made_again(),
+            hidden: self.canary.hidden(),
             unreadable: self.spool.unreadable(),
             ..delivered
         }
@@ -281,8 +380,43 @@ impl Recorder {
         let mut closed = self.closed.write().unwrap_or_else(PoisonError::into_inner);
         let stop = self.about_the_trail(SystemEvent::Stop, &serde_json::json!({}));
         // A stop that cannot be written shows as a stream without one.
-        let _ = self.append(stop, SpanView::None, None);
+        let _ = self.append_record(&stop);
         *closed = Closed::Yes;
+        drop(closed);
+        self.room.call();
+    }
+
+    /// Makes the spool's directory again where somebody has taken it away, and says so in the trail.
+    pub(crate) fn keep_in_place(&self) {
+        if let Kept::MadeAgain { lost } = self.spool.keep_in_place() {
+            let detail = serde_json::json!({ "spool": "made_again", "lost": lost });
+            // Where even this cannot be written, the gap record that is owed tells of the loss.
+            let _ = self.system(SystemEvent::Configuration, &detail);
+        }
+    }
+
+    /// Looks whether the layer still sees what it is to see, and tells when that has changed.
+    pub(crate) fn look_out(&self, every: Duration) {
+        if !self.canary.is_due(self.clock.moment(), every) {
+            return;
+        }
+        if let Some(sight) = self.canary.look() {
+            let _ = self.system(SystemEvent::Configuration, &sight);
+        }
+    }
+
+    /// Rings as early as this auditor's records are to be on disk.
+    pub(crate) fn hurry(&self, durability: Durability) {
+        if durability > self.modes.durability {
+            self.bell.ring();
+        }
+    }
+
+    fn ring(&self) {
+        match self.modes.durability {
+            Durability::Buffered => self.bell.ring_softly(),
+            Durability::GroupCommit | Durability::Strict => self.bell.ring(),
+        }
     }
 
     /// This process's lane.
@@ -295,32 +429,48 @@ impl Recorder {
         &self.spool
     }
 
-    fn finish(
-        &self,
-        record: AuditRecord,
-        view: SpanView,
-        start: Option<StartToken>,
-    ) -> Result<FrameIndex, RecordFault> {
+    fn finish_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
         let _open = self.open()?;
-        self.append(record, view, start)
+        self.append_record(record)
     }
 
     /// Writes a record of a stream that is known to be open.
-    fn append(
-        &self,
-        record: AuditRecord,
-        view: SpanView,
-        start: Option<StartToken>,
-    ) -> Result<FrameIndex, RecordFault> {
-        let measured = self
-            .metrics
-            .as_ref()
-            .map(|metrics| (metrics, Measured::of(&record)));
-        let index = self.lane().finish(record, view, self.gate.keys(), start)?;
-        self.bell.ring();
-        if let Some((metrics, measured)) = measured {
+    fn append_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
+        let mut log = spare::take_log();
+        let id = record.envelope.record_id;
+        let record = RecordRef::from(record);
+        log.write_ref(&record, Some(self.lane().stream()));
+        let measured = self.measure(&record);
+        let written = self.append(SpanView::None, id, &log, None);
+        self.count(&written, measured);
+        spare::put_log(log);
+        written
+    }
+
+    /// Measures a record, where there are metrics.
+    fn measure(&self, record: &RecordRef<'_>) -> Option<Measured> {
+        let metrics = self.metrics.as_ref()?;
+        let measured = Measured::of(record);
+        metrics.measure(&measured);
+        Some(measured)
+    }
+
+    /// Counts a record that was written, where there are metrics.
+    fn count<E>(&self, written: &Result<FrameIndex, E>, measured: Option<Measured>) {
+        if let (Ok(_), Some(metrics), Some(measured)) = (written, &self.metrics, measured) {
             metrics.count(&measured);
         }
+    }
+
+    fn append(
+        &self,
+        view: SpanView,
+        id: RecordId,
+        log: &LogForm,
+        start: Option<&StartToken>,
+    ) -> Result<FrameIndex, RecordFault> {
+        let index = self.lane().try_finish(view, id, log.as_bytes(), start)?;
+        self.ring();
         Ok(index)
     }
 
@@ -357,6 +507,18 @@ impl RecordFault {
             Self::Append(AppendError::TooLarge { .. }) => "record_too_large",
             Self::Append(_) => "spool_failed",
             Self::Closed => "shut_down",
+            Self::TooManyOpen { .. } => "too_many_open_calls",
+        }
+    }
+
+    /// Whether the same record may be written later.
+    fn hope(&self) -> Hope {
+        match self {
+            Self::Append(AppendError::Full { .. } | AppendError::Io { .. }) => Hope::May,
+            Self::Append(_) | Self::Closed | Self::TooManyOpen { .. } => Hope::None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

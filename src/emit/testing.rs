@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::bell::Bell;
+use super::failure::Modes;
 use super::recorder::{Recorder, Spans};
 use super::spool::{Consumer, FINAL, Frame, Origin, SpanView, Spool};
 use crate::clock::Clock;
@@ -44,16 +45,31 @@ impl Bench {
         Self::with(JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         })
     }
 
     pub(crate) fn with(options: JournalOptions) -> Self {
+        Self::made(options, Clock::system())
+    }
+
+    /// With a clock that the test sets.
+    pub(crate) fn at(clock: Clock) -> Self {
+        let options = JournalOptions {
+            segment_bytes: 1 << 20,
+            capacity_bytes: 8 << 20,
+            ..JournalOptions::default()
+        };
+        Self::made(options, clock)
+    }
+
+    fn made(options: JournalOptions, clock: Clock) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let keys = Arc::new(Keyring::generate(
             Timestamp::from_unix_nanos(0),
             [[1; 32], [2; 32]],
         ));
-        let recorder = recorder(&directory, options, &keys);
+        let recorder = recorder(&directory, options, &keys, clock);
         Self {
             directory,
             recorder,
@@ -87,8 +103,9 @@ impl Bench {
         let options = JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         };
-        let recorder = recorder(&directory, options, &keys);
+        let recorder = recorder(&directory, options, &keys, Clock::system());
         assert_eq!(recorder.adopt(), 1);
         Self {
             directory,
@@ -111,8 +128,13 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn recorder(directory: &TempDir, options: JournalOptions, keys: &Arc<Keyring>) -> Arc<Recorder> {
-    let clock = Arc::new(Clock::system());
+fn recorder(
+    directory: &TempDir,
+    options: JournalOptions,
+    keys: &Arc<Keyring>,
+    clock: Clock,
+) -> Arc<Recorder> {
+    let clock = Arc::new(clock);
     let service = Label::clip("tests");
     let origin = Origin::new(Some(&service), &[]);
     let consumers = vec![Consumer::Lines];
@@ -121,6 +143,7 @@ fn recorder(directory: &TempDir, options: JournalOptions, keys: &Arc<Keyring>) -
         options,
         consumers,
         &origin,
+        Arc::clone(keys),
         &clock,
     )
     .unwrap();
@@ -132,7 +155,7 @@ fn recorder(directory: &TempDir, options: JournalOptions, keys: &Arc<Keyring>) -
         clock,
         bell,
         Some(service),
-        Spans::Auto,
+        (Spans::Auto, Modes::default()),
     ))
 }
 
@@ -140,6 +163,7 @@ pub(crate) fn written(spool: &Spool, keys: &Keyring) -> Vec<Written> {
     let mut all = Vec::new();
     for lane in spool.lanes() {
         let mut reader = lane.journal().reader(FrameIndex(0));
+        let (mut codes, mut seal) = (lane.codes(FrameIndex(0)), Vec::new());
         while let Some(entry) = reader.next(lane.written()).unwrap() {
             let Entry::Frame(found) = entry else {
                 panic!("{entry:?}")
@@ -149,7 +173,9 @@ pub(crate) fn written(spool: &Spool, keys: &Keyring) -> Vec<Written> {
             }
             let origin = Origin::from_meta(found.meta).unwrap();
             let frame = Frame::read(found.payload).unwrap();
-            let decoded = semconv::decode(frame.log_record, origin.service.as_ref()).unwrap();
+            assert!(codes.write(&found, lane.written(), &mut seal));
+            let log_record = [frame.log_record, &seal].concat();
+            let decoded = semconv::decode(&log_record, origin.service.as_ref()).unwrap();
             assert!(keys.verifies(&decoded.mac.unwrap(), &canonical::bytes(&decoded.record)));
             assert_eq!(
                 decoded

@@ -22,6 +22,22 @@ pub(super) struct Directory {
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Whether its file is still the one at its path. Whoever removes a journal removes the lock it holds.
+    pub(super) fn is_named(&self) -> bool {
+        let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let named = fs::metadata(&self.path).map(identity);
+        let held = self.file.metadata().map(identity);
+        // Where nobody can say, nothing is known to be gone.
+        match (named, held) {
+            (Ok(named), Ok(held)) => named == held,
+            (Err(error), _) => error.kind() != io::ErrorKind::NotFound,
+            (_, Err(_)) => true,
+        }
+    }
 }
 
 impl Drop for Lock {
@@ -68,16 +84,20 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(JournalError::Locked { path: lock_path }),
             Err(TryLockError::Error(source)) => return Err(failed("lock")(source)),
         }
-        // Whoever removes a journal removes the lock it holds: a lock on a file without a name guards nothing.
-        let named = fs::metadata(&lock_path).map_err(failed("look at the lock of"))?;
-        let held = lock.metadata().map_err(failed("look at the lock of"))?;
-        if (named.dev(), named.ino()) != (held.dev(), held.ino()) {
-            return Err(JournalError::Locked { path: lock_path });
+        // A lock on a file without a name guards nothing.
+        let lock = Lock {
+            file: lock,
+            path: lock_path,
+        };
+        if !lock.is_named() {
+            return Err(JournalError::Locked {
+                path: lock.path.clone(),
+            });
         }
         let directory = Self {
             path: path.to_owned(),
         };
-        Ok((directory, Lock { file: lock }))
+        Ok((directory, lock))
     }
 
     /// The numbers and paths of all segments, in order.

@@ -170,21 +170,37 @@ impl FrameHead {
     }
 }
 
-/// Puts one frame into `buffer`, in place of what it held.
-pub(super) fn encode_frame(buffer: &mut Vec<u8>, seed: Seed, index: u64, kind: u8, payload: &[u8]) {
-    buffer.clear();
-    buffer.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    buffer.extend_from_slice(&[0; 4]);
-    buffer.extend_from_slice(&index.to_le_bytes());
-    buffer.extend_from_slice(&[kind, 0, 0, 0]);
-    buffer.extend_from_slice(payload);
-    buffer.resize(frame_length(payload.len() as u64) as usize, 0);
-    let mut hasher = head_check(seed, buffer);
+/// Puts one frame into `frame`, which is as long as [`frame_length`] says for the parts of the payload together.
+pub(super) fn encode_frame(
+    frame: &mut [u8],
+    seed: Seed,
+    index: u64,
+    kind: u8,
+    length: u32,
+    parts: &[&[u8]],
+) {
+    let mut checked = [0; 13];
+    checked[..4].copy_from_slice(&length.to_le_bytes());
+    checked[4..12].copy_from_slice(&index.to_le_bytes());
+    checked[12] = kind;
+    let mut hasher = seed.hasher();
+    hasher.update(&checked);
     let check = hasher.clone().finalize().to_le_bytes();
-    buffer[17..20].copy_from_slice(&check[..3]);
-    hasher.update(&buffer[17..]);
-    let crc = hasher.finalize();
-    buffer[4..8].copy_from_slice(&crc.to_le_bytes());
+
+    let (head, mut rest) = frame.split_at_mut(FRAME_HEAD);
+    head[..4].copy_from_slice(&checked[..4]);
+    head[8..17].copy_from_slice(&checked[4..]);
+    head[17..].copy_from_slice(&check[..3]);
+    hasher.update(&check[..3]);
+    for part in parts {
+        let (place, behind) = rest.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        hasher.update(part);
+        rest = behind;
+    }
+    rest.fill(0);
+    hasher.update(rest);
+    head[4..8].copy_from_slice(&hasher.finalize().to_le_bytes());
 }
 
 /// Bytes of a frame with this payload.
@@ -308,14 +324,9 @@ mod tests {
 
     #[test]
     fn a_frame_is_these_bytes() {
-        let mut buffer = vec![9; 100];
-        encode_frame(
-            &mut buffer,
-            Seed::of(header().nonce),
-            258,
-            7,
-            b"payload bytes",
-        );
+        let mut buffer = vec![9; frame_length(13) as usize];
+        let seed = Seed::of(header().nonce);
+        encode_frame(&mut buffer, seed, 258, 7, 13, &[b"payload ", b"", b"bytes"]);
         assert_eq!(hex(&buffer), include_str!("testdata/frame-v1.hex").trim());
         let head =
             FrameHead::decode(buffer.first_chunk().unwrap(), Seed::of(header().nonce)).unwrap();
@@ -335,8 +346,8 @@ mod tests {
     #[test]
     fn every_flipped_bit_of_a_frame_is_noticed() {
         let seed = Seed::of(5);
-        let mut frame = Vec::new();
-        encode_frame(&mut frame, seed, 1, 2, b"some payload");
+        let mut frame = vec![0; frame_length(12) as usize];
+        encode_frame(&mut frame, seed, 1, 2, 12, &[b"some payload"]);
         for bit in 0..frame.len() * 8 {
             let mut flipped = frame.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

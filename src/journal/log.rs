@@ -13,12 +13,14 @@ use super::{
     cursor::{self, Cursor},
     directory::{Directory, Lock},
     error::{AppendError, CursorError, JournalError, SyncError},
+    flusher::Flusher,
     format::{META_MAX, data_start},
-    options::{FrameIndex, FrameKind, JournalOptions, Room},
+    options::{FrameIndex, FrameKind, JournalOptions, Room, Writing},
     reader::Reader,
     recovery::{Recovered, recover},
-    segment::{Blank, Preallocation, Segment},
-    writer::{Site, Unsynced, Writer},
+    site::Site,
+    spare::Preallocation,
+    writer::Writer,
 };
 
 /// An open journal. See the [module](super) for what it guarantees.
@@ -26,10 +28,9 @@ use super::{
 /// Dropping it neither syncs nor deletes: what was appended is in the page cache, and the next open recovers it.
 pub struct Journal {
     pub(super) shared: Arc<Shared>,
-    flusher: Mutex<Flusher>,
+    pub(super) flusher: Mutex<Flusher>,
     cursors: Mutex<()>,
-    corrupt_cursors: AtomicU64,
-    _lock: Lock,
+    pub(super) lock: Mutex<Lock>,
 }
 
 /// How much of its room a journal has taken.
@@ -46,6 +47,8 @@ pub struct Usage {
     pub segments: usize,
     /// Whether the disk's room is taken before it is promised.
     pub preallocation: Preallocation,
+    /// How frames are written now, which may be otherwise than [`JournalOptions::writing`] asked for.
+    pub writing: Writing,
     /// How often frames had to be written again because they could not be synced where they were.
     pub rehomed: u64,
     /// Cursors that were found corrupt since the journal was opened.
@@ -54,22 +57,12 @@ pub struct Usage {
 
 /// What the journal and its readers hold together.
 pub(super) struct Shared {
+    pub(super) site: Arc<Site>,
     writer: Mutex<Writer>,
     written: AtomicU64,
-    durable: AtomicU64,
+    pub(super) durable: AtomicU64,
     /// Changes when segments are taken out of force.
-    catalogue_version: AtomicU64,
-}
-
-/// What syncs and releases take turns at.
-#[derive(Debug, Default)]
-struct Flusher {
-    /// After a failed sync: the index from which frames may not be on disk, whatever another fsync says.
-    suspect: Option<u64>,
-    /// Files to delete, oldest first.
-    doomed: Vec<Arc<Segment>>,
-    /// Syncs to pass before a spare is tried again that could not be made.
-    spare_pause: u32,
+    pub(super) catalogue_version: AtomicU64,
 }
 
 impl Journal {
@@ -91,16 +84,10 @@ impl Journal {
         let (directory, lock_held) = Directory::lock(path)?;
         let found = recover(&directory)?;
         let next = found.recovered.next.0;
-        let doomed_bytes = AtomicU64::new(0);
-        let site = Site {
-            directory,
-            options,
-            meta: meta.into(),
-            nonce,
-            doomed_bytes,
-        };
-        let writer = Writer::new(Arc::new(site), found.catalogue, next, found.next_number);
+        let site = Arc::new(Site::new(directory, options, meta, nonce));
+        let writer = Writer::new(Arc::clone(&site), found.catalogue, next, found.next_number);
         let shared = Shared {
+            site,
             writer: Mutex::new(writer),
             written: AtomicU64::new(next),
             durable: AtomicU64::new(next),
@@ -110,11 +97,10 @@ impl Journal {
             shared: Arc::new(shared),
             flusher: Mutex::default(),
             cursors: Mutex::default(),
-            corrupt_cursors: AtomicU64::new(0),
-            _lock: lock_held,
+            lock: Mutex::new(lock_held),
         };
         // Without room for it the journal still opens: what is in it can be read and released.
-        prepare_spares(&journal.shared, &mut lock(&journal.flusher));
+        lock(&journal.flusher).prepare_spares(&journal.shared);
         Ok((journal, found.recovered))
     }
 
@@ -132,8 +118,22 @@ impl Journal {
         payload: &[u8],
         room: Room,
     ) -> Result<FrameIndex, AppendError> {
+        self.append_parts(kind, &[payload], room)
+    }
+
+    /// Appends one frame as [`Self::append`] does, whose payload is these parts, one behind the other: whoever has it in
+    /// pieces need not join them.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_parts(
+        &self,
+        kind: FrameKind,
+        parts: &[&[u8]],
+        room: Room,
+    ) -> Result<FrameIndex, AppendError> {
         let mut writer = self.shared.writer();
-        let index = writer.append(kind.0, payload, room)?;
+        let index = writer.append(kind.0, parts, room)?;
         self.shared.written.store(index + 1, Ordering::Release);
         Ok(FrameIndex(index))
     }
@@ -179,7 +179,7 @@ impl Journal {
 
     /// Makes durable all that was appended before the call, and returns the new bound: every frame below it is on disk.
     ///
-    /// Also makes the next segment ready, so that appenders need not. Appends go on meanwhile. After a failed fsync the
+    /// Also allocates the next segment, so that appenders need not. Appends go on meanwhile. After a failed fsync the
     /// frames in doubt are written to a new segment and that one is synced, within the same call; only when that fails
     /// too is there an error. Every failing call may write them once more, so let some time pass between calls.
     ///
@@ -187,12 +187,20 @@ impl Journal {
     /// See [`SyncError`]. Frames stay readable, and the next call tries again.
     pub fn sync(&self) -> Result<FrameIndex, SyncError> {
         let mut flusher = lock(&self.flusher);
-        prepare_spares(&self.shared, &mut flusher);
-        let flushed =
-            flush(&self.shared, &mut flusher).or_else(|_| flush(&self.shared, &mut flusher));
-        delete_doomed(&self.shared, &mut flusher);
+        flusher.prepare_spares(&self.shared);
+        let flushed = flusher
+            .flush(&self.shared)
+            .or_else(|_| flusher.flush(&self.shared));
+        flusher.delete_doomed(&self.shared);
         flushed?;
         Ok(self.durable())
+    }
+
+    /// Makes spares warm, so that appends cost less: to be called after [`Self::sync`] when nobody waits for it. Takes no
+    /// more than a moment (a mebibyte of zeros, synced) while frames wait to be synced, otherwise as long as it takes to
+    /// fill up to two segments, and no time when there is nothing to do. Without it the journal is right and slower.
+    pub fn prepare(&self) {
+        lock(&self.flusher).warm(&self.shared);
     }
 
     /// The bound below which every frame is on disk.
@@ -210,22 +218,25 @@ impl Journal {
         FrameIndex(self.shared.writer().first())
     }
 
-    /// Deletes the segments all of whose frames are below `below` and durable, except the last segment that is
+    /// Gives up the segments all of whose frames are below `below` and durable, except the last segment that is
     /// on disk. Returns how many.
     ///
-    /// Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
+    /// They are deleted, but for one that may be zeroed and used again, here or, as far as frames wait to be synced, in the
+    /// next call of this or of [`Self::prepare`]. Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
     /// later call, or sync, has deleted it; after a restart it is a part of the journal again. Waits for a sync that is
     /// under way.
     pub fn release(&self, below: FrameIndex) -> usize {
         let mut flusher = lock(&self.flusher);
         let below = below.min(self.durable());
-        let released = self.shared.writer().release(below.0);
+        let mut released = self.shared.writer().release(below.0);
         let count = released.len();
         if count > 0 {
             self.shared.catalogue_version.fetch_add(1, Ordering::AcqRel);
+            flusher.recycle(&self.shared, &mut released);
         }
-        doom(&self.shared, &mut flusher, released);
-        delete_doomed(&self.shared, &mut flusher);
+        flusher.doom(&self.shared, released);
+        flusher.delete_doomed(&self.shared);
+        flusher.warm(&self.shared);
         count
     }
 
@@ -236,16 +247,7 @@ impl Journal {
 
     /// What the journal takes up now.
     pub fn usage(&self) -> Usage {
-        let writer = self.shared.writer();
-        Usage {
-            bytes: writer.used_bytes(),
-            reserved: writer.reserved_bytes(),
-            capacity: writer.site.options.capacity_bytes,
-            segments: writer.catalogue.len(),
-            preallocation: writer.preallocation,
-            rehomed: writer.rehomed,
-            corrupt_cursors: self.corrupt_cursors.load(Ordering::Relaxed),
-        }
+        self.shared.site.usage()
     }
 
     /// Saves a position under a name (1 to 64 of `a` to `z`, `0` to `9`, `-`, `_`), in place of the one before. It is on
@@ -270,7 +272,7 @@ impl Journal {
             Cursor::At(index) => Ok(Some(FrameIndex(index))),
             Cursor::None => Ok(None),
             Cursor::Corrupt => {
-                self.corrupt_cursors.fetch_add(1, Ordering::Relaxed);
+                self.shared.site.gauges.corrupt_cursors.add(1);
                 Ok(None)
             }
         }
@@ -308,8 +310,8 @@ impl Journal {
         })
     }
 
-    fn path(&self) -> PathBuf {
-        self.shared.writer().site.directory.path.clone()
+    pub(super) fn path(&self) -> PathBuf {
+        self.shared.site.directory.path.clone()
     }
 }
 
@@ -328,7 +330,9 @@ impl fmt::Debug for Journal {
 impl Drop for Journal {
     /// Gives back room that was allocated ahead. What this misses, the next open does.
     fn drop(&mut self) {
+        lock(&self.flusher).stop_warming();
         let mut writer = self.shared.writer();
+        writer.window = None;
         for spare in writer.spares.drain(..) {
             fs::remove_file(spare.path).ok();
         }
@@ -347,123 +351,14 @@ impl Shared {
         self.written.load(Ordering::Acquire)
     }
 
+    /// Whether every frame that has been appended is on disk.
+    pub(super) fn nothing_waits(&self) -> bool {
+        self.durable.load(Ordering::Acquire) >= self.written()
+    }
+
     pub(super) fn catalogue_version(&self) -> u64 {
         self.catalogue_version.load(Ordering::Acquire)
     }
-}
-
-/// Makes the files that appenders will need. One that cannot be made is not missed before an append needs it, which then
-/// says so.
-fn prepare_spares(shared: &Shared, flusher: &mut Flusher) {
-    flusher.spare_pause = flusher.spare_pause.saturating_sub(1);
-    for _ in 0..SPARES_AT_ONCE {
-        if flusher.spare_pause > 0 {
-            return;
-        }
-        let site = {
-            let writer = shared.writer();
-            if !writer.wants_spare() {
-                return;
-            }
-            Arc::clone(&writer.site)
-        };
-        let made = Blank::allocate(&site.directory.path, "sync", site.options.segment_bytes)
-            .and_then(|(blank, preallocation)| shared.writer().adopt(blank, preallocation));
-        if made.is_err() {
-            flusher.spare_pause = SPARE_PAUSE;
-        }
-    }
-}
-
-fn flush(shared: &Shared, flusher: &mut Flusher) -> Result<(), SyncError> {
-    if let Some(from) = flusher.suspect {
-        let obsolete = shared
-            .writer()
-            .rehome(from)
-            .map_err(|source| SyncError::Copy { source })?;
-        flusher.suspect = None;
-        shared.catalogue_version.fetch_add(1, Ordering::AcqRel);
-        doom(shared, flusher, obsolete);
-    }
-    let (unsynced, site) = {
-        let mut writer = shared.writer();
-        (writer.take_unsynced(), Arc::clone(&writer.site))
-    };
-    match make_durable(shared, &site, &unsynced) {
-        Ok(()) => {
-            let mut writer = shared.writer();
-            writer.note_synced(&unsynced);
-            let superseded = std::mem::take(&mut writer.superseded);
-            drop(writer);
-            doom(shared, flusher, superseded);
-            Ok(())
-        }
-        Err((suspect, failure)) => {
-            flusher.suspect = Some(suspect);
-            shared.writer().directory_changed |= unsynced.directory;
-            Err(failure)
-        }
-    }
-}
-
-/// Syncs names, then files in order, raising the bound with each. On failure also returns the index from which frames
-/// are in doubt.
-fn make_durable(shared: &Shared, site: &Site, unsynced: &Unsynced) -> Result<(), (u64, SyncError)> {
-    let durable = || shared.durable.load(Ordering::Acquire);
-    let synced_number = shared.writer().synced_number;
-    if unsynced.directory {
-        site.directory
-            .sync()
-            .map_err(|source| (durable(), SyncError::Directory { source }))?;
-    }
-    for (place, (written, bound)) in unsynced.files.iter().enumerate() {
-        let segment = written.segment.number();
-        let failed = |source| (durable(), SyncError::Segment { segment, source });
-        if !written.is_linked().map_err(failed)? {
-            return Err((
-                durable().min(written.segment.first()),
-                SyncError::Vanished { segment },
-            ));
-        }
-        if place < unsynced.sealed {
-            written.segment.trim(&written.file).map_err(failed)?;
-        }
-        if *bound > durable() || Some(segment) > synced_number {
-            written.file.sync_data().map_err(failed)?;
-            shared.durable.fetch_max(*bound, Ordering::AcqRel);
-        }
-    }
-    Ok(())
-}
-
-fn doom(shared: &Shared, flusher: &mut Flusher, segments: Vec<Arc<Segment>>) {
-    let bytes = segments.iter().map(|segment| segment.allocated()).sum();
-    shared
-        .writer()
-        .site
-        .doomed_bytes
-        .fetch_add(bytes, Ordering::Relaxed);
-    flusher.doomed.extend(segments);
-}
-
-/// In order, so that what a crash leaves has no gaps.
-fn delete_doomed(shared: &Shared, flusher: &mut Flusher) {
-    let site = Arc::clone(&shared.writer().site);
-    let gone = |segment: &Segment| match fs::remove_file(&segment.path) {
-        Ok(()) => true,
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    let deleted = flusher
-        .doomed
-        .iter()
-        .take_while(|segment| gone(segment))
-        .count();
-    let bytes = flusher
-        .doomed
-        .drain(..deleted)
-        .map(|segment| segment.allocated())
-        .sum();
-    site.doomed_bytes.fetch_sub(bytes, Ordering::Relaxed);
 }
 
 fn check(options: JournalOptions, meta: &[u8]) -> Result<(), JournalError> {
@@ -494,11 +389,9 @@ fn check(options: JournalOptions, meta: &[u8]) -> Result<(), JournalError> {
 }
 
 /// A panic cannot leave what these locks guard half changed in a way that matters: no step of a change panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const SEGMENT_MIN: u64 = 64 << 10;
 const SEGMENT_MAX: u64 = 2 << 30;
-const SPARES_AT_ONCE: usize = 4;
-const SPARE_PAUSE: u32 = 64;

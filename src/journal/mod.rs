@@ -11,23 +11,36 @@
 //! * **Durability.** A frame is in the page cache when [`Journal::append`] returns, and so survives the end of
 //!   the process. It is on disk when [`Journal::durable`] has passed it. Opening a journal makes durable
 //!   what it recovers.
+//! * **Writing.** By calls, or into mapped memory: see [`Writing`]. The bytes on disk are the same.
 //! * **Room.** Segments are allocated before they are used. A frame that was promised room with [`Room::Reserve`]
 //!   finds it, also when somebody else has filled the disk in between. Where the file system cannot allocate ahead,
 //!   [`Usage::preallocation`] says so and the promise covers the journal's capacity only.
 //! * **Damage.** Nothing that fails its checksum is returned. Damaged bytes are stepped over and reported, with the
 //!   numbers of the frames that are missing, and copied to `quarantine/` by the next open. They never stop a reader.
 //! * **Threads.** Every method may be called from every thread. Appends are ordered by one lock, which no fsync
-//!   holds; syncs, releases and the copying after a failed sync are ordered by another.
+//!   holds; syncs, releases and the copying after a failed sync are ordered by another. [`Journal::written`],
+//!   [`Journal::durable`] and [`Journal::usage`] take none.
+//!
+//! # Spares
+//!
+//! An append finds the next segment ready. One *cold* spare, which is only allocated, is there always, so that a journal
+//! that is written little takes two segments (32 MiB unless told otherwise), and one until its first frame. From when the
+//! first segment is half full, [`Journal::prepare`] and [`Journal::release`] keep up to two *warm* spares: filled with zeros
+//! and synced, so that their pages are in memory and their blocks initialised on the disk. A released segment that no
+//! reader is in becomes one: its name goes first, on disk, then every byte of it is zeroed. What is released beyond that
+//! is deleted. Warming goes on a mebibyte at a time while frames wait to be synced, and writes no more than was appended,
+//! but for the first two. An append that finds no spare allocates a cold one itself and waits for nobody.
 //!
 //! # Directory
 //!
 //! | name | what |
 //! |---|---|
 //! | `lock` | locked while a journal is open |
-//! | `00000000000000000042.seg` | segment 42; an empty file is a spare: allocated, not yet used |
+//! | `00000000000000000042.seg` | segment 42; an empty file, or one of zeros, is a spare: allocated, not yet used |
 //! | `NAME.cursor` | a saved position |
 //! | `quarantine/` | damaged bytes, by segment and offset |
-//! | `*.tmp` | left by a crash, removed at the next open |
+//! | `warm.tmp` | a file on its way to become a spare; may hold released frames |
+//! | `*.tmp` | this one too: left by a crash, removed at the next open |
 //!
 //! # Format, version 1
 //!
@@ -59,6 +72,9 @@
 //! | 17 | 3 | low 24 bits of the CRC of nonce, bytes 0..4, bytes 8..17 |
 //! | 20 | | payload; zeros up to a multiple of 8 |
 //!
+//! **Where frames end.** A file may be longer than its frames: what follows the last one is zeros up to the end of the
+//! file. No frame begins with 24 zeros, and so none begins behind the last byte that is not zero; one may end behind it.
+//!
 //! The nonce keeps payloads from posing as frames: their author does not know it. The check of the header lets a search
 //! for the next frame dismiss a false one without reading its payload, so that searching stays linear.
 //!
@@ -70,7 +86,9 @@
 //! **Recovery** takes, from the end of the last good frame, the next offset (in steps of 8) at which a frame passes both
 //! checks and has an index that fits: not below the expected one, above it by no more than the frames that the bytes
 //! between could hold, below the end of the segment. What lies between is damage. Behind the last good frame of the last
-//! segment it is a torn tail, which is cut and counted: nothing proves that it was ever a frame.
+//! segment it is a torn tail, which is cut and counted up to its last byte that is not zero: nothing proves that it was
+//! ever a frame. Frames that a recycled file held before, should their zeros not have reached the disk, have the right
+//! nonce, but indices below the first of the new segment, and so never fit.
 //!
 //! **Cursor**: magic `93 43 55 52 53 4f 52 00`, version 1 (4 bytes), CRC of the name and bytes 16..24 (4 bytes),
 //! index (8 bytes).
@@ -100,27 +118,37 @@
 mod cursor;
 mod directory;
 mod error;
+mod flusher;
 mod format;
+mod ground;
 mod log;
+#[expect(
+    unsafe_code,
+    reason = "writing to mapped memory, and asking the system for it, is unsafe"
+)]
+mod mapping;
 mod note;
 mod options;
 mod peek;
 mod reader;
 mod recovery;
 mod rehome;
+mod restore;
 mod room;
 mod scan;
 mod segment;
+mod site;
+mod spare;
 mod sync;
 mod writer;
 
 pub use error::{AppendError, CursorError, JournalError, ReadError, SyncError};
 pub use log::{Journal, Usage};
-pub use options::{FrameIndex, FrameKind, JournalOptions, Room};
+pub use options::{FrameIndex, FrameKind, JournalOptions, Room, Writing};
 pub use reader::{Damage, Entry, Frame, Reader};
 pub use recovery::Recovered;
 pub use scan::scan_bytes;
-pub use segment::Preallocation;
+pub use spare::Preallocation;
 pub use sync::sync_file;
 
 #[cfg(test)]

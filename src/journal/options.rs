@@ -10,6 +10,8 @@ pub struct JournalOptions {
     pub segment_bytes: u64,
     /// Bytes of all segments together, spares included; at least two segments. 1 GiB by default.
     pub capacity_bytes: u64,
+    /// How frames get into the file.
+    pub writing: Writing,
 }
 
 impl Default for JournalOptions {
@@ -17,8 +19,25 @@ impl Default for JournalOptions {
         Self {
             segment_bytes: 16 << 20,
             capacity_bytes: 1 << 30,
+            writing: Writing::Calls,
         }
     }
+}
+
+/// How frames get into the file. The bytes are the same, and so is what holds when an append has returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// By one system call a frame.
+    #[default]
+    Calls,
+    /// Into memory that the active segment is mapped to, without a system call: for applications that count every
+    /// microsecond. Only on ext4, xfs and tmpfs, and where the system can make pages ready (Linux 5.14); elsewhere, and
+    /// from the first failure to make pages ready on, by calls, and [`Usage::writing`](super::Usage::writing) says so.
+    ///
+    /// A full disk gives an error here too, never a signal. What does end the process with a signal (SIGBUS) is that
+    /// somebody else cuts short the segment that is being written, or, on a full xfs, makes a reflink of it, or that the
+    /// device fails while it gives back a page that memory pressure has taken.
+    Mapped,
 }
 
 /// The gapless number of a frame in its journal, from 0, going on across segments and restarts.

@@ -16,7 +16,7 @@ use super::{
     options::FrameIndex,
     reader::{Damage, damage},
     scan::{End, Scanned, Scanner, Source},
-    segment::{Segment, read_header},
+    segment::{Segment, content_end, read_header},
 };
 
 /// What was in a journal when it was opened.
@@ -100,6 +100,8 @@ struct Candidate {
     number: u64,
     path: PathBuf,
     length: u64,
+    /// How far its bytes are not all zero.
+    content: u64,
     role: Role,
 }
 
@@ -109,7 +111,7 @@ enum Role {
     InForce(Header, Option<u64>),
     /// Every frame it holds has been written again, to a later segment.
     Superseded,
-    /// Allocated, never used.
+    /// Allocated, never used: nothing but zeros.
     Spare,
     /// Without a header nothing in it can be told to be a frame.
     Unreadable,
@@ -124,6 +126,7 @@ impl Candidate {
         };
         let file = open(&path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
+        let content = content_end(&file).map_err(failed)?;
         let role = match read_header(&file).map_err(failed)? {
             Ok(header) if header.number != number => {
                 return Err(JournalError::Misnamed {
@@ -132,7 +135,7 @@ impl Candidate {
                 });
             }
             Ok(header) => Role::InForce(header, None),
-            Err(HeaderFlaw::Blank) if length == 0 => Role::Spare,
+            Err(HeaderFlaw::Blank) if content == 0 => Role::Spare,
             Err(HeaderFlaw::Blank | HeaderFlaw::Damaged) => Role::Unreadable,
             Err(HeaderFlaw::Foreign) => return Err(JournalError::NotAJournal { path }),
             Err(HeaderFlaw::Version(found)) => {
@@ -147,6 +150,7 @@ impl Candidate {
             number,
             path,
             length,
+            content,
             role,
         })
     }
@@ -196,6 +200,7 @@ impl Recovery {
         };
         let end = End {
             offset: candidate.length,
+            content: candidate.content,
             index: *end_index,
         };
         let file = open(&candidate.path).map_err(candidate.failed("open"))?;
@@ -216,13 +221,15 @@ impl Recovery {
         }
         self.first.get_or_insert(header.first);
         self.next = scanner.expected();
-        // A segment that another one follows keeps what is behind its end: nothing reads it.
+        // A segment that another one follows keeps what is behind its end: nothing reads it. Zeros are nothing.
+        let frames_end = scanner.position().min(candidate.length);
+        let content = candidate.content.max(frames_end);
         let kept = if end_index.is_some() {
-            candidate.length
+            content
         } else {
-            scanner.position().min(candidate.length)
+            frames_end
         };
-        self.torn_tail_bytes += candidate.length - kept;
+        self.torn_tail_bytes += content - kept;
         self.ends.push(kept);
         Ok(())
     }
@@ -234,7 +241,7 @@ impl Recovery {
             .filter(|file| matches!(file.role, Role::Unreadable))
         {
             let Some(follower) = in_force.iter().find(|file| file.number > lost.number) else {
-                self.torn_tail_bytes += lost.length;
+                self.torn_tail_bytes += lost.content;
                 continue;
             };
             let before = in_force
@@ -256,7 +263,7 @@ impl Recovery {
                 .damages
                 .partition_point(|other| other.segment < lost.number);
             self.damages
-                .insert(place, damage(lost.number, 0, lost.length, missing));
+                .insert(place, damage(lost.number, 0, lost.content, missing));
         }
     }
 

@@ -6,9 +6,10 @@
 use std::{fs, io, os::unix::fs::FileExt, sync::Arc};
 
 use super::{
-    format::{Seed, data_start, encode_frame},
+    format::{data_start, encode_frame, frame_length},
     scan::{End, Scanned, Scanner, Source},
-    segment::{Segment, Spare, Written},
+    segment::{Segment, Written},
+    spare::Spare,
     writer::Writer,
 };
 
@@ -28,6 +29,7 @@ impl Writer {
     /// The capacity does not hold this back, and neither do reservations: keeping what was written comes first.
     pub(super) fn rehome(&mut self, from: u64) -> io::Result<Vec<Arc<Segment>>> {
         self.unsynced.extend(self.active.take());
+        self.window = None;
         let mut targets = Vec::new();
         let copied = self
             .copy(from, &mut targets)
@@ -36,6 +38,7 @@ impl Writer {
             for target in targets {
                 fs::remove_file(target.spare.path).ok();
             }
+            self.publish();
             return Err(error);
         }
         self.rehomed += 1;
@@ -54,6 +57,7 @@ impl Writer {
             self.unsynced.extend(self.active.replace(begun));
         }
         self.directory_changed = true;
+        self.publish();
         Ok(obsolete)
     }
 
@@ -84,6 +88,7 @@ impl Writer {
     ) -> io::Result<()> {
         let end = End {
             offset: source.segment.end(),
+            content: source.segment.end(),
             index: Some(end),
         };
         let mut scanner = Scanner::new(
@@ -114,14 +119,17 @@ impl Writer {
         payload: &[u8],
         targets: &mut Vec<Target>,
     ) -> io::Result<()> {
+        let length = frame_length(payload.len() as u64);
+        let mut frame = vec![0; length as usize];
+        let seed = self.site.seed;
         encode_frame(
-            &mut self.buffer,
-            Seed::of(self.site.nonce),
+            &mut frame,
+            seed,
             index,
             kind,
-            payload,
+            payload.len() as u32,
+            &[payload],
         );
-        let length = self.buffer.len() as u64;
         let whole = data_start(self.site.meta.len()) + self.segment_usable();
         // Frames of a segment are consecutive: behind a gap another one begins.
         if !targets
@@ -131,7 +139,7 @@ impl Writer {
             targets.push(self.target(index)?);
         }
         let target = targets.last_mut().expect("one has just been pushed");
-        target.spare.file.write_all_at(&self.buffer, target.end)?;
+        target.spare.file.write_all_at(&frame, target.end)?;
         target.end += length;
         target.next += 1;
         Ok(())

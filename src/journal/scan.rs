@@ -15,6 +15,9 @@ pub(super) enum Source {
 pub(super) struct End {
     /// Where its bytes end.
     pub(super) offset: u64,
+    /// Where the last of its bytes stands that is not zero, or anything up to `offset` where that is not known: no frame
+    /// begins behind it.
+    pub(super) content: u64,
     /// The index at which it ends; None if nothing proves one, as behind the last frame that a crash left.
     pub(super) index: Option<u64>,
 }
@@ -102,7 +105,7 @@ impl Scanner {
     fn search(&mut self, end: End) -> io::Result<Scanned> {
         let (offset, expected) = (self.position, self.expected);
         let limit = end.index.unwrap_or(u64::MAX);
-        for candidate in (offset + 8..end.offset).step_by(8) {
+        for candidate in (offset + 8..end.content).step_by(8) {
             let most_missing = (candidate - offset) / FRAME_MIN;
             let Some(head) = self.frame_at(candidate, end.offset)? else {
                 continue;
@@ -121,7 +124,7 @@ impl Scanner {
         let Some(limit) = end.index else {
             return Ok(Scanned::End);
         };
-        self.position = end.offset.max(offset);
+        self.position = end.content.max(offset);
         self.expected = limit;
         Ok(Scanned::Damage {
             offset,
@@ -208,6 +211,7 @@ pub fn scan_bytes(bytes: &[u8]) -> u64 {
     let mut scanner = Scanner::new(Source::Bytes(bytes.into()), &header);
     let end = End {
         offset: bytes.len() as u64,
+        content: bytes.len() as u64,
         index: None,
     };
     let mut frames = 0;

@@ -1,28 +1,20 @@
-//! Files that hold frames: making, naming, opening and giving back.
+//! Files that hold frames: naming, reading and giving back.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::FileExt,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use rustix::fs::FallocateFlags;
-
-use super::format::{HEADER_AREA, Header, HeaderFlaw, data_start};
-
-/// Whether room on the disk is taken before it is promised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preallocation {
-    /// Segments are allocated when they are made: reserved room is there, whatever else fills the disk.
-    Allocated,
-    /// The file system cannot: reserved room is room in the journal's capacity, and the disk may still refuse.
-    Unsupported,
-}
+use super::{
+    format::{HEADER_AREA, Header, HeaderFlaw, data_start},
+    mapping::Mapping,
+};
 
 /// A segment that frames were written to.
 #[derive(Debug)]
@@ -33,6 +25,8 @@ pub(super) struct Segment {
     end: AtomicU64,
     /// Bytes that count as used on disk.
     allocated: AtomicU64,
+    /// Bytes, from the first on, that the disk has. Written under the flusher's lock, of a mapped segment only.
+    synced: AtomicU64,
 }
 
 impl Segment {
@@ -42,6 +36,7 @@ impl Segment {
             path,
             end: AtomicU64::new(end),
             allocated: AtomicU64::new(allocated),
+            synced: AtomicU64::new(0),
         }
     }
 
@@ -78,70 +73,38 @@ impl Segment {
 pub(super) struct Written {
     pub(super) segment: Arc<Segment>,
     pub(super) file: Arc<File>,
+    /// Where the file is mapped.
+    pub(super) mapping: Option<Arc<Mapping>>,
 }
 
 impl Written {
+    /// Waits until the disk has all frames that have been written. A mapped segment that will be written to again is
+    /// synced by range: syncing all of it would write back, and so protect, every page that was made ready ahead, and
+    /// each append to a protected page pays for that (measured at 20,000 appends a second: one in ten took 2.2 µs instead
+    /// of 0.2). The pages that frames end in are protected all the same; making them ready again gained nothing.
+    pub(super) fn sync(&self, goes_on: bool) -> io::Result<()> {
+        let Some(mapping) = self.mapping.as_ref().filter(|_| goes_on) else {
+            return self.file.sync_data();
+        };
+        let (synced, end) = (
+            self.segment.synced.load(Ordering::Relaxed),
+            self.segment.end(),
+        );
+        mapping.sync(synced..end)?;
+        self.segment.synced.store(end, Ordering::Relaxed);
+        // A warm segment has been made ready as a whole. A failure is met again by whoever writes.
+        let ahead = (AHEAD * (end - synced)).clamp(AHEAD_MIN, AHEAD_MAX);
+        let reached = mapping.reached();
+        if reached < end + ahead {
+            mapping.populate(reached..end + ahead).ok();
+        }
+        Ok(())
+    }
+
     /// Whether the file still has a name.
     pub(super) fn is_linked(&self) -> io::Result<bool> {
         use std::os::unix::fs::MetadataExt;
         Ok(self.file.metadata()?.nlink() > 0)
-    }
-}
-
-/// An allocated file of no length that waits to become a segment.
-#[derive(Debug)]
-pub(super) struct Spare {
-    pub(super) number: u64,
-    pub(super) path: PathBuf,
-    pub(super) file: File,
-}
-
-/// A spare that has no number yet.
-#[derive(Debug)]
-pub(super) struct Blank {
-    path: PathBuf,
-    file: File,
-}
-
-impl Blank {
-    /// Makes and allocates a file. `role` keeps two that are made at the same time apart.
-    pub(super) fn allocate(
-        directory: &Path,
-        role: &str,
-        bytes: u64,
-    ) -> io::Result<(Self, Preallocation)> {
-        let path = directory.join(format!("{role}{TEMPORARY}"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
-        let outcome = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, bytes)
-            .map_err(io::Error::from);
-        match outcome {
-            Ok(()) => Ok((Self { path, file }, Preallocation::Allocated)),
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                Ok((Self { path, file }, Preallocation::Unsupported))
-            }
-            Err(error) => {
-                // Without this a full disk would stay full of what could not be used.
-                fs::remove_file(&path).ok();
-                Err(error)
-            }
-        }
-    }
-
-    /// Names it. A name needs room in the directory, which is why spares are named when they are made, not when used.
-    pub(super) fn number(self, directory: &Path, number: u64) -> io::Result<Spare> {
-        let path = directory.join(segment_name(number));
-        fs::rename(&self.path, &path)?;
-        Ok(Spare {
-            number,
-            path,
-            file: self.file,
-        })
     }
 }
 
@@ -178,7 +141,30 @@ pub(super) fn segment_number(name: &str) -> Option<u64> {
         .filter(|number| segment_name(*number) == name)
 }
 
+/// How far the bytes of a file go that are not all zero, as a multiple of 8 unless the file ends before.
+pub(super) fn content_end(file: &File) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let mut window = vec![0; CONTENT_WINDOW];
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(CONTENT_WINDOW as u64);
+        let bytes = &mut window[..(end - start) as usize];
+        file.read_exact_at(bytes, start)?;
+        if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+            return Ok((start + last as u64 + 1).next_multiple_of(8).min(length));
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
 /// The end of the name of whatever is not finished.
 pub(super) const TEMPORARY: &str = ".tmp";
 
 const SEGMENT: &str = ".seg";
+/// Pages are made ready ahead of the writer for so many times what was written since the last sync.
+const AHEAD: u64 = 4;
+const AHEAD_MIN: u64 = 64 << 10;
+const AHEAD_MAX: u64 = 8 << 20;
+/// Bytes that are looked at at once in search of the last that is not zero.
+const CONTENT_WINDOW: usize = 64 << 10;

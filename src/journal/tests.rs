@@ -1,32 +1,48 @@
-//! The journal as a whole, on real files.
+//! The journal as a whole, on real files, written to both ways.
+
+/// Makes two tests of each of these functions.
+macro_rules! both_ways {
+    ($($test:ident)*) => {
+        mod calls {
+            $(#[test] fn $test() { super::$test($crate::journal::Writing::Calls); })*
+        }
+        mod mapped {
+            $(#[test] fn $test() { super::$test($crate::journal::Writing::Mapped); })*
+        }
+    };
+}
 
 mod appending;
 mod faults;
 mod model;
 mod recovering;
+mod spares;
 mod threads;
 
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{spare::Spare, *};
 
 const KIND: FrameKind = FrameKind(3);
 
 /// The smallest journal there can be: segments of 64 KiB, 16 of them.
-const SMALL: JournalOptions = JournalOptions {
-    segment_bytes: 64 << 10,
-    capacity_bytes: 1 << 20,
-};
-
-fn open(path: &Path) -> (Journal, Recovered) {
-    Journal::open(path, SMALL, b"meta", 7).unwrap()
+fn small(writing: Writing) -> JournalOptions {
+    JournalOptions {
+        segment_bytes: 64 << 10,
+        capacity_bytes: 1 << 20,
+        writing,
+    }
 }
 
-fn opened() -> (TempDir, Journal) {
+fn open(writing: Writing, path: &Path) -> (Journal, Recovered) {
+    Journal::open(path, small(writing), b"meta", 7).unwrap()
+}
+
+fn opened(writing: Writing) -> (TempDir, Journal) {
     let directory = tempfile::tempdir().unwrap();
-    let (journal, _) = open(directory.path());
+    let (journal, _) = open(writing, directory.path());
     (directory, journal)
 }
 
@@ -75,13 +91,22 @@ fn frames(indices: std::ops::Range<u64>, length: usize) -> Vec<Said> {
         .collect()
 }
 
-/// The journal's segments, oldest first.
+/// The way in a test's name.
+fn name_of(writing: Writing) -> &'static str {
+    match writing {
+        Writing::Calls => "calls",
+        Writing::Mapped => "mapped",
+    }
+}
+
+/// The journal's segments, oldest first, without spares.
 fn segment_files(path: &Path) -> Vec<std::path::PathBuf> {
     let mut files: Vec<_> = fs::read_dir(path)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "seg"));
+    files.retain(|file| fs::read(file).unwrap().iter().any(|byte| *byte != 0));
     files.sort();
     files
 }

@@ -1,36 +1,19 @@
 //! What the appenders' lock guards: the segments, the room in them, and the next index.
 
-use std::{
-    collections::VecDeque,
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::VecDeque, fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use super::{
-    directory::Directory,
     error::AppendError,
-    format::{FRAME_HEAD, Header, Seed, data_start, encode_frame, frame_length},
-    options::{JournalOptions, Room},
+    format::{FRAME_HEAD, Header, data_start, encode_frame, frame_length},
+    ground::Ground,
+    mapping::Window,
+    options::{Room, Writing},
     room::{Allocated, Reservations},
     scan::End,
-    segment::{Blank, Preallocation, Segment, Spare, Written, usable},
+    segment::{Segment, Written, usable},
+    site::Site,
+    spare::{Blank, Spare},
 };
-
-/// What does not change while a journal is open.
-#[derive(Debug)]
-pub(super) struct Site {
-    pub(super) directory: Directory,
-    pub(super) options: JournalOptions,
-    pub(super) meta: Arc<[u8]>,
-    pub(super) nonce: u64,
-    /// Bytes of segments that are given up and not yet deleted.
-    pub(super) doomed_bytes: AtomicU64,
-}
 
 /// Has no `Debug`: its buffer holds content.
 pub(super) struct Writer {
@@ -39,8 +22,12 @@ pub(super) struct Writer {
     pub(super) catalogue: Vec<Arc<Segment>>,
     /// None before the first append, and after a failed sync until there is a segment again.
     pub(super) active: Option<Written>,
+    /// The bytes of the active segment, where it is mapped.
+    pub(super) window: Option<Window>,
     /// Numbered above every segment, used in order.
     pub(super) spares: VecDeque<Spare>,
+    /// Bytes of the file that is being warmed, which are of no use to anybody yet.
+    pub(super) warming_bytes: u64,
     /// Sealed segments that have not been synced, in order.
     pub(super) unsynced: Vec<Written>,
     /// Segments whose frames have been copied to newer ones that are not yet synced.
@@ -51,10 +38,13 @@ pub(super) struct Writer {
     pub(super) synced_number: Option<u64>,
     /// Whether names were made that the directory's next fsync makes durable.
     pub(super) directory_changed: bool,
-    pub(super) preallocation: Preallocation,
     pub(super) rehomed: u64,
-    pub(super) buffer: Vec<u8>,
-    reservations: Reservations,
+    /// Segments begun since the journal was opened.
+    begun: u64,
+    /// Where frames are made that go into the file by a call. Its first bytes are the last such frame; what is behind
+    /// them is older, so that no append clears what it is going to write.
+    buffer: Vec<u8>,
+    pub(super) reservations: Reservations,
 }
 
 /// Where the frame with some index is.
@@ -84,32 +74,37 @@ impl Writer {
         next_number: u64,
     ) -> Self {
         let synced_number = catalogue.last().map(|segment| segment.number());
-        Self {
+        let writer = Self {
             site,
             catalogue,
             synced_number,
             active: None,
+            window: None,
             spares: VecDeque::new(),
+            warming_bytes: 0,
             unsynced: Vec::new(),
             superseded: Vec::new(),
             next,
             next_number,
             directory_changed: true,
-            preallocation: Preallocation::Allocated,
             rehomed: 0,
+            begun: 0,
             buffer: Vec::new(),
             reservations: Reservations::default(),
-        }
+        };
+        writer.publish();
+        writer
     }
 
-    /// Writes one frame, or leaves everything as it was.
+    /// Writes one frame, whose payload is these parts one behind the other, or leaves everything as it was.
     pub(super) fn append(
         &mut self,
         kind: u8,
-        payload: &[u8],
+        parts: &[&[u8]],
         room: Room,
     ) -> Result<u64, AppendError> {
-        let frame = self.checked_length(payload, room)?;
+        let length = parts.iter().map(|part| part.len() as u64).sum();
+        let frame = self.checked_length(length, room)?;
         let reservations = self.admit(frame, room)?;
         if frame > self.allocated().active {
             self.rotate().map_err(|source| AppendError::Io {
@@ -117,43 +112,71 @@ impl Writer {
                 source,
             })?;
         }
-        let active = self
-            .active
-            .as_ref()
-            .expect("admitting a frame leaves an active segment or a spare, and rotating uses it");
-        let end = active.segment.end();
-        encode_frame(
-            &mut self.buffer,
-            Seed::of(self.site.nonce),
-            self.next,
-            kind,
-            payload,
-        );
-        // After an error some of the frame may be in the file. The next append overwrites it; if none comes, it lacks
-        // its last byte, which its CRC covers, and is a torn tail.
-        let written = active.file.write_all_at(&self.buffer, end);
-        self.buffer.shrink_to(BUFFER_KEPT);
-        written.map_err(|source| AppendError::Io {
-            action: "write",
-            source,
-        })?;
-        active.segment.extend(end + frame);
-        self.reservations = reservations;
+        // A payload that fits a segment has a length of 32 bits.
+        self.place(frame, kind, length as u32, parts)
+            .map_err(|source| AppendError::Io {
+                action: "write",
+                source,
+            })?;
+        self.set_reservations(reservations);
         self.next += 1;
         Ok(self.next - 1)
     }
 
-    /// Gives a reservation back without a frame. False if there is none of this size.
-    pub(super) fn unreserve(&mut self, size: u32) -> bool {
-        self.reservations.remove(size)
+    /// Puts a frame behind the last one of the active segment.
+    fn place(&mut self, frame: u64, kind: u8, length: u32, parts: &[&[u8]]) -> io::Result<()> {
+        let active = self
+            .active
+            .as_ref()
+            .expect("admitting a frame leaves an active segment or a spare, and rotating uses it");
+        let (seed, index, end) = (self.site.seed, self.next, active.segment.end());
+        if let Some(window) = &mut self.window {
+            if let Ok(place) = window.bytes_mut(end..end + frame) {
+                encode_frame(place, seed, index, kind, length, parts);
+                active.segment.extend(end + frame);
+                return Ok(());
+            }
+            // Pages could not be made ready: a call says why, or does it.
+            self.window = None;
+            self.site.note_calls();
+        }
+        let whole = frame as usize;
+        if self.buffer.len() < whole {
+            self.buffer.resize(whole, 0);
+        }
+        let bytes = &mut self.buffer[..whole];
+        encode_frame(bytes, seed, index, kind, length, parts);
+        // After an error some of the frame may be in the file. The next append overwrites it; if none comes, it lacks
+        // its last byte, which its CRC covers, and is a torn tail.
+        let written = active.file.write_all_at(bytes, end);
+        if self.buffer.len() > BUFFER_KEPT {
+            self.buffer = Vec::new();
+        }
+        written?;
+        active.segment.extend(end + frame);
+        Ok(())
     }
 
-    pub(super) fn reserved_bytes(&self) -> u64 {
-        self.reservations.bytes()
+    /// Gives a reservation back without a frame. False if there is none of this size.
+    pub(super) fn unreserve(&mut self, size: u32) -> bool {
+        let mut after = self.reservations;
+        let given_back = after.remove(size);
+        self.set_reservations(after);
+        given_back
+    }
+
+    fn set_reservations(&mut self, reservations: Reservations) {
+        self.reservations = reservations;
+        self.site.gauges.reserved.set(reservations.bytes());
     }
 
     /// Bytes on disk, allocated ones included.
     pub(super) fn used_bytes(&self) -> u64 {
+        self.kept_bytes() + self.site.gauges.doomed.get()
+    }
+
+    /// As [`Self::used_bytes`], without segments that are given up and only wait to be deleted.
+    fn kept_bytes(&self) -> u64 {
         let segments: u64 = self
             .catalogue
             .iter()
@@ -161,7 +184,15 @@ impl Writer {
             .map(|segment| segment.allocated())
             .sum();
         let spares = self.spares.len() as u64 * self.site.options.segment_bytes;
-        segments + spares + self.site.doomed_bytes.load(Ordering::Relaxed)
+        segments + spares + self.warming_bytes
+    }
+
+    /// Tells those who ask without the lock what has changed.
+    pub(super) fn publish(&self) {
+        let gauges = &self.site.gauges;
+        gauges.kept.set(self.kept_bytes());
+        gauges.segments.set(self.catalogue.len() as u64);
+        gauges.rehomed.set(self.rehomed);
     }
 
     /// The index of the first frame that is kept.
@@ -192,6 +223,7 @@ impl Writer {
             Arc::clone(segment),
             End {
                 offset: segment.end(),
+                content: segment.end(),
                 index: Some(end_index),
             },
             handle,
@@ -210,20 +242,66 @@ impl Writer {
     }
 
     /// Takes in a file that has been allocated.
-    pub(super) fn adopt(&mut self, blank: Blank, preallocation: Preallocation) -> io::Result<()> {
-        let spare = blank.number(&self.site.directory.path, self.next_number)?;
+    pub(super) fn adopt(&mut self, blank: Blank) -> io::Result<()> {
+        let bytes = self.site.options.segment_bytes;
+        let number = self.next_number;
+        let spare = blank.number(&self.site.directory.path, number, bytes)?;
         self.next_number += 1;
         self.directory_changed = true;
-        self.preallocation = preallocation;
         self.spares.push_back(spare);
+        self.publish();
         Ok(())
     }
 
     /// Makes a spare on the caller's thread.
     pub(super) fn allocate_spare(&mut self) -> io::Result<()> {
-        let bytes = self.site.options.segment_bytes;
-        let (blank, preallocation) = Blank::allocate(&self.site.directory.path, "append", bytes)?;
-        self.adopt(blank, preallocation)
+        let blank = self.site.allocate("append")?;
+        self.adopt(blank)
+    }
+
+    /// Whether one more warm spare is wanted, and taking room for it leaves some to appenders.
+    pub(super) fn wants_warm(&self) -> bool {
+        let warm = |spare: &&Spare| spare.is_warm();
+        let site = &self.site;
+        site.ground == Ground::Steady
+            && self.warming_bytes == 0
+            && self.spares.iter().filter(warm).count() < WARM_SPARES
+            && self.used_bytes() + 2 * site.options.segment_bytes <= site.options.capacity_bytes
+    }
+
+    /// Says that a file is being warmed, or no longer.
+    pub(super) fn set_warming(&mut self, warming: bool) {
+        self.warming_bytes = u64::from(warming) * self.site.options.segment_bytes;
+        self.publish();
+    }
+
+    /// Gives out a cold spare that reservations can do without for a while.
+    pub(super) fn take_cold(&mut self) -> Option<Spare> {
+        let allocated = self.allocated();
+        let left = Allocated {
+            spares: allocated.spares.saturating_sub(1),
+            ..allocated
+        };
+        if left.spares == 0 || !self.reservations.are_covered_by(left) {
+            return None;
+        }
+        let place = self.spares.iter().position(|spare| !spare.is_warm())?;
+        self.spares.remove(place)
+    }
+
+    /// Whether a released segment is worth zeroing: another one is going to be written. A journal that is opened to be read
+    /// and emptied does not get here.
+    pub(super) fn wants_recycled(&self) -> bool {
+        (self.begun > 1 || self.is_half_used()) && self.wants_warm()
+    }
+
+    /// Whether so much of the active segment is used that the next one should be warm when it comes. An application that
+    /// writes little does not get here.
+    pub(super) fn is_half_used(&self) -> bool {
+        let half = self.site.options.segment_bytes / 2;
+        self.active
+            .as_ref()
+            .is_some_and(|active| active.segment.end() >= half)
     }
 
     /// All that has been written and not synced, the active segment always last, so that its loss is noticed also when
@@ -249,6 +327,7 @@ impl Writer {
         if let Some((newest, _)) = synced.files.last() {
             self.synced_number = Some(newest.segment.number());
         }
+        self.publish();
     }
 
     /// Takes the segments out of force that hold only frames below, and that a segment follows which is on disk: it
@@ -261,7 +340,9 @@ impl Writer {
             .windows(2)
             .take_while(|pair| follows(&pair[1]))
             .count();
-        self.catalogue.drain(..released).collect()
+        let released = self.catalogue.drain(..released).collect();
+        self.publish();
+        released
     }
 
     pub(super) fn would_release(&self, below: u64) -> bool {
@@ -273,8 +354,9 @@ impl Writer {
 
     /// Reserves room without a frame.
     pub(super) fn reserve(&mut self, size: u32) -> Result<(), AppendError> {
-        self.checked_length(&[], Room::Reserve(size))?;
-        self.reservations = self.admit(0, Room::Reserve(size))?;
+        self.checked_length(0, Room::Reserve(size))?;
+        let reservations = self.admit(0, Room::Reserve(size))?;
+        self.set_reservations(reservations);
         Ok(())
     }
 
@@ -288,17 +370,17 @@ impl Writer {
         }
     }
 
-    fn checked_length(&self, payload: &[u8], room: Room) -> Result<u64, AppendError> {
+    fn checked_length(&self, payload: u64, room: Room) -> Result<u64, AppendError> {
         let limit = self.segment_usable() - FRAME_HEAD as u64;
         let reserved = match room {
             Room::Free => 0,
             Room::Reserve(size) | Room::Use(size) => u64::from(size),
         };
-        let size = reserved.max(payload.len() as u64);
+        let size = reserved.max(payload);
         if size > limit {
             return Err(AppendError::TooLarge { size, limit });
         }
-        Ok(frame_length(payload.len() as u64))
+        Ok(frame_length(payload))
     }
 
     /// Sees to it that the frame has a place and that all reservations are covered when it has taken it; returns what
@@ -354,22 +436,29 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts a spare, whose header has been written, in force.
-    pub(super) fn begin(&mut self, spare: Spare, header: Header, end: u64) -> Written {
-        let segment = Arc::new(Segment::new(
-            header,
-            spare.path,
-            end,
-            self.site.options.segment_bytes,
-        ));
+    /// Puts a spare, whose header has been written, in force, as what is written to from now on.
+    pub(super) fn begin(&mut self, mut spare: Spare, header: Header, end: u64) -> Written {
+        let bytes = self.site.options.segment_bytes;
+        let wanted = self.site.writing() == Writing::Mapped;
+        if wanted && spare.mapped.is_none() && spare.map(bytes).is_err() {
+            self.site.note_calls();
+        } else if !wanted {
+            spare.mapped = None;
+        }
+        let (mapping, window) = spare.mapped.unzip();
+        self.window = window;
+        let segment = Arc::new(Segment::new(header, spare.path, end, bytes));
         self.catalogue.push(Arc::clone(&segment));
+        self.begun += 1;
+        self.publish();
         Written {
             segment,
             file: Arc::new(spare.file),
+            mapping,
         }
     }
 
-    fn allocated(&self) -> Allocated {
+    pub(super) fn allocated(&self) -> Allocated {
         let segment = self.segment_usable();
         let whole = data_start(self.site.meta.len()) + segment;
         let active = self
@@ -387,7 +476,7 @@ impl Writer {
         usable(self.site.options.segment_bytes, self.site.meta.len())
     }
 
-    fn has_capacity(&self) -> bool {
+    pub(super) fn has_capacity(&self) -> bool {
         self.used_bytes() + self.site.options.segment_bytes <= self.site.options.capacity_bytes
     }
 
@@ -405,3 +494,5 @@ impl Writer {
 
 /// Bytes of the buffer that are kept from one append to the next.
 const BUFFER_KEPT: usize = 1 << 20;
+/// Warm spares that there are at most, but for those that reservations need.
+pub(super) const WARM_SPARES: usize = 2;

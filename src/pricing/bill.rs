@@ -1,8 +1,8 @@
 //! The bill of one call.
 
 use super::rates::Tariff;
-use super::{Item, NoPrice, PriceContext, PriceLine, PriceTable, Priced, PricedOperation};
-use crate::record::{Usage, Usd};
+use super::{Item, Located, NoPrice, PriceContext, PriceLine, PriceTable, Priced, PricedOperation};
+use crate::record::{Usage, Usd, UsdSum};
 
 impl PriceTable {
     /// The price of a call, by the rules of the module.
@@ -28,20 +28,55 @@ impl PriceTable {
         usage: &Usage,
         context: &PriceContext<'_>,
     ) -> Priced {
-        match self.bill(provider, model, usage, context) {
+        match self.bill(self.locate(provider, model), usage, context) {
             Ok((exact, lines)) => Priced::Known { exact, lines },
             Err(reason) => Priced::Unknown { reason },
         }
     }
 
+    /// The sum of [`price`](Self::price), without its lines, where it is known where the prices stand.
+    pub(crate) fn total(
+        &self,
+        located: Option<Located>,
+        usage: &Usage,
+        context: &PriceContext<'_>,
+    ) -> Result<Usd, NoPrice> {
+        let mut sum = UsdSum::default();
+        self.itemise(located, usage, context, |_, tokens, unit_price| {
+            sum.add(unit_price, tokens);
+            Ok(())
+        })?;
+        match sum.finish() {
+            Some(exact) => Ok(exact),
+            None => self.bill(located, usage, context).map(|(exact, _)| exact),
+        }
+    }
+
     fn bill(
         &self,
-        provider: &str,
-        model: &str,
+        located: Option<Located>,
         usage: &Usage,
         context: &PriceContext<'_>,
     ) -> Result<(Usd, Vec<PriceLine>), NoPrice> {
-        let prices = self.find(provider, model, context)?;
+        let (mut exact, mut lines) = (Usd::ZERO, Vec::new());
+        self.itemise(located, usage, context, |item, tokens, unit_price| {
+            let line = PriceLine::new(item, tokens, unit_price)?;
+            exact = exact.plus(line.amount).ok_or(NoPrice::OutOfRange)?;
+            lines.push(line);
+            Ok(())
+        })?;
+        Ok((exact, lines))
+    }
+
+    /// Gives every item that has tokens to `take`, with its price a token.
+    fn itemise(
+        &self,
+        located: Option<Located>,
+        usage: &Usage,
+        context: &PriceContext<'_>,
+        mut take: impl FnMut(Item, u64, Usd) -> Result<(), NoPrice>,
+    ) -> Result<(), NoPrice> {
+        let prices = self.find(located, context)?;
         let input = usage.input_tokens.ok_or(NoPrice::NoUsage)?;
         let output = match (usage.output_tokens, context.operation) {
             (Some(output), _) => output,
@@ -51,16 +86,12 @@ impl PriceTable {
         let tariff = prices.tariff(context, input)?;
         let input = input_items(usage, input)?;
         let output = output_items(usage, output, &tariff)?;
-        let mut lines = Vec::with_capacity(input.len() + output.len());
-        let mut exact = Usd::ZERO;
         for (item, tokens) in input.into_iter().chain(output) {
             if tokens > 0 {
-                let line = PriceLine::new(item, tokens, tariff.price(item)?)?;
-                exact = exact.plus(line.amount).ok_or(NoPrice::OutOfRange)?;
-                lines.push(line);
+                take(item, tokens, tariff.price(item)?)?;
             }
         }
-        Ok((exact, lines))
+        Ok(())
     }
 }
 

@@ -31,6 +31,7 @@ mod tests;
 
 use crate::record::{Timestamp, Usd};
 
+pub(crate) use self::table::Located;
 pub use self::table::{PriceTable, PriceTableError};
 
 /// What besides model and counts decides a price.

@@ -141,12 +141,15 @@ impl Tariff<'_> {
 
     /// The price of an item that has one of its own.
     pub(super) fn own_price(&self, item: Item) -> Result<Option<Usd>, NoPrice> {
-        let (rates, share) = match self.class {
-            Class::Standard => (None, Decimal::ONE),
-            Class::Tier(rates) => (Some(rates), Decimal::ONE),
-            Class::Batch(rates) => (rates, HALF),
+        let rates = match self.class {
+            Class::Standard => None,
+            Class::Tier(rates) => Some(rates),
+            Class::Batch(rates) => rates,
         };
-        let share_of = |price: Usd| price.scaled(share).ok_or(NoPrice::OutOfRange);
+        let share_of = |price: Usd| match self.class {
+            Class::Batch(_) => price.scaled(HALF).ok_or(NoPrice::OutOfRange),
+            Class::Standard | Class::Tier(_) => Ok(price),
+        };
         let above = |rates: &Rates| rates.above(self.prompt_tokens, item);
         if let Some(price) = rates.and_then(above) {
             return Ok(Some(price));

@@ -83,7 +83,16 @@ pub enum PriceTableError {
 #[derive(Debug, Clone)]
 struct Layer {
     version: String,
-    models: BTreeMap<String, BTreeMap<String, Vec<ModelPrices>>>,
+    /// Provider, model, and which of `entries` has the prices.
+    models: BTreeMap<String, BTreeMap<String, usize>>,
+    entries: Vec<Vec<ModelPrices>>,
+}
+
+/// Where the prices of a model stand in a table. It holds for the table that said it, and for no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Located {
+    layer: usize,
+    entry: usize,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -156,15 +165,22 @@ impl PriceTable {
         versions.join("+")
     }
 
+    /// Where the prices of a model stand, by the rules of the module. Looking takes longer than adding up a bill.
+    pub(crate) fn locate(&self, provider: &str, model: &str) -> Option<Located> {
+        let mut layers = self.layers.iter().enumerate();
+        layers.find_map(|(layer, prices)| {
+            let entry = prices.find(provider, model)?;
+            Some(Located { layer, entry })
+        })
+    }
+
     pub(super) fn find(
         &self,
-        provider: &str,
-        model: &str,
+        located: Option<Located>,
         context: &PriceContext<'_>,
     ) -> Result<&ModelPrices, NoPrice> {
-        let mut layers = self.layers.iter();
-        let entries = layers.find_map(|layer| layer.find(provider, model));
-        let entries = entries.ok_or(NoPrice::UnknownModel)?;
+        let located = located.ok_or(NoPrice::UnknownModel)?;
+        let entries = &self.layers[located.layer].entries[located.entry];
         let dated = entries.iter().any(ModelPrices::is_dated);
         let day = context.time.filter(|_| dated).map(|time| time.day());
         // Entries are in the order in which they begin.
@@ -178,23 +194,30 @@ impl PriceTable {
 
 impl Layer {
     fn new(document: Document) -> Self {
-        let mut models: BTreeMap<String, BTreeMap<String, Vec<ModelPrices>>> = BTreeMap::new();
+        let mut models: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        let mut entries: Vec<Vec<ModelPrices>> = Vec::new();
         for prices in document.models {
             let of_provider = models.entry(prices.provider.clone()).or_default();
-            let entries = of_provider.entry(prices.model.clone()).or_default();
-            entries.push(prices);
+            let entry = *of_provider
+                .entry(prices.model.clone())
+                .or_insert(entries.len());
+            if entry == entries.len() {
+                entries.push(Vec::new());
+            }
+            entries[entry].push(prices);
         }
         Self {
             version: document.version,
             models,
+            entries,
         }
     }
 
-    fn find(&self, provider: &str, model: &str) -> Option<&[ModelPrices]> {
+    fn find(&self, provider: &str, model: &str) -> Option<usize> {
         [provider, ANY].into_iter().find_map(|seller| {
             let models = self.models.get(seller)?;
             let mut names = candidates(provider, model).chain([ANY]);
-            names.find_map(|name| models.get(name)).map(Vec::as_slice)
+            names.find_map(|name| models.get(name)).copied()
         })
     }
 }

@@ -28,7 +28,17 @@ fn exact(priced: &Priced) -> String {
 
 /// The price of a call of the table's model `m` by `p`.
 fn price(table: &PriceTable, usage: &Usage, context: &PriceContext<'_>) -> String {
-    exact(&table.price("p", "m", usage, context))
+    let priced = table.price("p", "m", usage, context);
+    let total = table.total(table.locate("p", "m"), usage, context);
+    let summed = match &priced {
+        Priced::Known { exact, .. } => Ok(*exact),
+        Priced::Unknown { reason } => Err(*reason),
+    };
+    assert_eq!(
+        total, summed,
+        "the sum without lines is the sum of the lines"
+    );
+    exact(&priced)
 }
 
 fn tier(name: &str) -> PriceContext<'_> {

@@ -25,5 +25,5 @@ pub fn action(provider: Option<&str>, operation: &str, delivery: Delivery) -> La
         Delivery::Whole => "create",
         Delivery::Stream => "stream",
     };
-    Label::clip(&format!("{interface}.{verb}"))
+    Label::join(&[interface, ".", verb])
 }

@@ -20,6 +20,17 @@ pub struct Attribute {
     pub role: Role,
     /// What it means.
     pub meaning: &'static str,
+    /// The name as the first field of an OTLP `KeyValue`.
+    pub(crate) otlp_key: &'static OtlpKey,
+}
+
+/// The key of an OTLP `KeyValue` as bytes: tag, length, name. Made once, and in a block of one size for all, so that
+/// writing it is a copy without a loop.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OtlpKey {
+    pub(crate) block: [u8; OTLP_KEY_BYTES],
+    /// How much of the block is the key.
+    pub(crate) length: usize,
 }
 
 /// What a value is.
@@ -57,10 +68,42 @@ macro_rules! attributes {
         $(
             #[doc = concat!("`", $name, "`: ", $meaning, ".")]
             pub const $constant: Attribute =
-                Attribute { name: $name, kind: Kind::$kind, role: Role::$role, meaning: $meaning };
+                Attribute {
+                    name: $name,
+                    kind: Kind::$kind,
+                    role: Role::$role,
+                    meaning: $meaning,
+                    otlp_key: &OtlpKey::of($name),
+                };
         )+
     };
 }
+
+impl OtlpKey {
+    const fn of(name: &str) -> Self {
+        let name = name.as_bytes();
+        assert!(
+            name.len() + 2 <= OTLP_KEY_BYTES,
+            "the name is too long for its block"
+        );
+        let mut block = [0; OTLP_KEY_BYTES];
+        // Field 1, length-delimited; the length is one byte, since the block is shorter than 128.
+        block[0] = 1 << 3 | 2;
+        block[1] = name.len() as u8;
+        let mut at = 0;
+        while at < name.len() {
+            block[at + 2] = name[at];
+            at += 1;
+        }
+        Self {
+            block,
+            length: name.len() + 2,
+        }
+    }
+}
+
+/// The longest key.
+pub(crate) const OTLP_KEY_BYTES: usize = 48;
 
 attributes! {
     CLIENT_ADDRESS "client.address" Text Proven "where the request came from"

@@ -189,7 +189,7 @@ pub struct Sanitization {
 impl Sanitization {
     /// Nobody looked.
     #[must_use]
-    pub fn skipped() -> Self {
+    pub const fn skipped() -> Self {
         Self {
             status: SanitizationStatus::Skipped,
             count: None,

@@ -12,8 +12,7 @@
 //! This file never changes its output. Another form is another version, with another `llm_audit.schema`.
 
 use super::attribute::{self, Role};
-use super::fields::Value;
-use super::{AuditRecord, Label, RecordError, parse};
+use super::{AuditRecord, Label, RecordError, Value, parse};
 
 /// The canonical bytes of the record.
 ///
@@ -77,7 +76,7 @@ impl CanonicalForm {
         if self.bytes.len() > 1 {
             self.bytes.push(b',');
         }
-        write_string(&mut self.bytes, name);
+        write_string(&mut self.bytes, name.as_bytes());
         self.bytes.push(b':');
         let start = self.bytes.len();
         write_value(&mut self.bytes, value);
@@ -93,18 +92,7 @@ pub(crate) fn write_int(out: &mut Vec<u8>, number: u64) {
     if quote {
         out.push(b'"');
     }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).expect("a remainder of ten is one digit");
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(super::decimal::encode(number, &mut [0; 20]).as_bytes());
     if quote {
         out.push(b'"');
     }
@@ -112,14 +100,10 @@ pub(crate) fn write_int(out: &mut Vec<u8>, number: u64) {
 
 fn write_value(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
-        Value::Double(number) => {
-            let text = serde_json_canonicalizer::to_string(&number)
-                .expect("a finite number has a canonical form");
-            out.extend_from_slice(text.as_bytes());
-        }
+        Value::Double(number) => write_double(out, number),
         Value::Flag => out.extend_from_slice(b"true"),
         Value::Int(number) => write_int(out, number),
-        Value::Text(text) => write_string(out, text),
+        Value::Text(text) => write_string(out, text.as_bytes()),
         Value::Texts(texts) => write_list(out, texts),
     }
 }
@@ -130,28 +114,28 @@ fn write_list(out: &mut Vec<u8>, texts: &[Label]) {
         if at > 0 {
             out.push(b',');
         }
-        write_string(out, text.as_str());
+        write_string(out, text.as_str().as_bytes());
     }
     out.push(b']');
 }
 
+/// RFC 8785 section 3.2.2.3: a floating-point number as ECMAScript writes it. It must be finite.
+pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
+    let mut digits = ryu_js::Buffer::new();
+    out.extend_from_slice(digits.format_finite(number).as_bytes());
+}
+
 /// RFC 8785 section 3.2.2.2: the two-character escapes where JSON has them, `\u00xx` for the other control characters,
-/// everything else as it is.
-fn write_string(out: &mut Vec<u8>, text: &str) {
+/// everything else as it is. The bytes are UTF-8.
+pub(crate) fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    // One pass without a branch a byte: most texts have nothing to escape.
-    let escapes = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    if !text
-        .as_bytes()
-        .iter()
-        .fold(false, |any, byte| any | escapes(byte))
-    {
-        out.extend_from_slice(text.as_bytes());
+    if !has_escapes(text) {
+        out.extend_from_slice(text);
         out.push(b'"');
         return;
     }
     let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate() {
+    for (at, byte) in text.iter().copied().enumerate() {
         let short = match byte {
             b'"' => b'"',
             b'\\' => b'\\',
@@ -163,7 +147,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
             0x00..=0x1f => 0,
             _ => continue,
         };
-        out.extend_from_slice(&text.as_bytes()[plain..at]);
+        out.extend_from_slice(&text[plain..at]);
         plain = at + 1;
         out.push(b'\\');
         if short == 0 {
@@ -174,8 +158,30 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
             out.push(short);
         }
     }
-    out.extend_from_slice(&text.as_bytes()[plain..]);
+    out.extend_from_slice(&text[plain..]);
     out.push(b'"');
+}
+
+/// Whether there is a byte that is escaped. Most texts have none, so eight bytes are looked at in one go.
+fn has_escapes(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // The highest bit of a byte that is smaller than `limit` becomes one, and perhaps that of a byte above such a one: a
+    // word without such a byte gives 0, and no other does.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let escapes = |bytes: &[u8; 8]| {
+        let word = u64::from_le_bytes(*bytes);
+        // With the second bit turned over, the quotation mark comes to stand next to the control characters.
+        below(word ^ (ONES << 1), 0x21) | below(word ^ (ONES * u64::from(b'\\')), 1)
+    };
+    let Some(last) = text.last_chunk() else {
+        return text
+            .iter()
+            .any(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\');
+    };
+    let (words, _) = text.as_chunks();
+    let any = words.iter().fold(0, |any, word| any | escapes(word));
+    any | escapes(last) != 0
 }
 
 const MAX_SAFE_INTEGER: u64 = 1 << 53;

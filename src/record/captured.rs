@@ -1,11 +1,14 @@
 //! A call as it was seen: the only place where raw text lives, wiped when it is dropped.
 
 use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Actor, Label, RecordId, Timestamp, TraceContext, Usage};
+use super::keyring::ContentHasher;
+use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, jcs};
 
 /// Raw text: a prompt, an answer, an error. Wiped from memory on drop; cannot be printed, cloned or serialised.
 pub struct RawText(Zeroizing<Vec<u8>>);
@@ -23,10 +26,53 @@ impl RawText {
         &self.0
     }
 
+    /// Wipes the text and keeps its room, so that another can be written there.
+    pub(crate) fn wipe(&mut self) {
+        self.0.fill(0);
+        // What is written and never read again must not be optimised away.
+        zeroize::optimization_barrier(self.0.as_slice());
+        self.0.clear();
+    }
+
+    /// Appends bytes. Where they do not fit, the text moves, and the place that it leaves is wiped.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger =
+                Vec::with_capacity(needed.max(2 * self.0.capacity()).max(SMALLEST_ROOM));
+            larger.extend_from_slice(&self.0);
+            self.wipe();
+            self.0 = Zeroizing::new(larger);
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// The bytes, to be changed in place.
+    pub(super) fn as_mut_bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    /// How long a text fits without moving.
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     /// The text, with what is not UTF-8 replaced.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned())
+    }
+}
+
+/// What is written goes behind the text, as [`extend`](RawText::extend) puts it there.
+impl io::Write for RawText {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -52,13 +98,16 @@ pub enum Content {
 }
 
 impl Content {
-    /// The canonical form of anything that serialises to JSON; `None` where it does not (a number that is not finite,
-    /// a map with keys that are no text).
+    /// The canonical form of anything that serialises to JSON; `None` where it does not (a map with keys that are no text, a
+    /// key that stands twice). A number that is not finite is `null`.
     #[must_use]
     pub fn canonical(value: &(impl Serialize + ?Sized)) -> Option<Self> {
-        serde_json_canonicalizer::to_vec(&value)
-            .ok()
-            .map(|bytes| Self::Json(RawText::new(bytes)))
+        Self::canonical_in(RawText::new(Vec::new()), value)
+    }
+
+    /// As [`canonical`](Self::canonical), in the room of a text that is empty.
+    pub(crate) fn canonical_in(room: RawText, value: &(impl Serialize + ?Sized)) -> Option<Self> {
+        jcs::write(value, room).map(Self::Json)
     }
 
     /// The content of a text: its canonical form where it is JSON, else its bytes.
@@ -96,6 +145,24 @@ pub struct ResponseFacts {
     pub output: Option<Content>,
     /// What the answer is.
     pub verdict: Verdict,
+}
+
+impl ResponseFacts {
+    /// Drops all that it says and keeps the room of its lists.
+    fn forget(&mut self) {
+        let Self {
+            id,
+            model,
+            finish_reasons,
+            usage,
+            service_tier,
+            output,
+            verdict,
+        } = self;
+        finish_reasons.clear();
+        (*id, *model, *service_tier) = (None, None, None);
+        (*usage, *output, *verdict) = (Usage::default(), None, Verdict::Answered);
+    }
 }
 
 /// What a provider's answer is.
@@ -177,6 +244,16 @@ pub struct CapturedCall {
     pub ending: Ending,
     /// From the start to the last exit, in nanoseconds.
     pub duration_ns: Option<u64>,
+    /// What the gate has worked out at the start.
+    pub(crate) identified: OnceLock<Identified>,
+}
+
+/// What the gate works out once a call: with which key its tenant's content is hashed, and the hash of its user. It holds
+/// as long as tenant and user are what they were.
+pub(crate) struct Identified {
+    pub(crate) tenant: Option<Label>,
+    pub(crate) hasher: Arc<ContentHasher>,
+    pub(crate) user: Option<(Label, KeyedHash)>,
 }
 
 impl fmt::Debug for CapturedCall {
@@ -217,7 +294,53 @@ impl CapturedCall {
             tools: None,
             ending: Ending::Unseen,
             duration_ns: None,
+            identified: OnceLock::new(),
         }
+    }
+
+    /// Wipes or drops all that it holds, so that another call can be captured in its place; the room of its contents goes
+    /// to `keep`, wiped. Who it is and when it began stay until they are set.
+    pub(crate) fn wipe(&mut self, mut keep: impl FnMut(RawText)) {
+        // Field by field, so that none is forgotten, and in place.
+        let Self {
+            record_id: _,
+            time: _,
+            service,
+            actor,
+            credential,
+            trace,
+            operation: _,
+            action,
+            provider,
+            server_address,
+            server_port,
+            request,
+            response,
+            time_to_first_chunk_ns,
+            system_prompt,
+            input,
+            tools,
+            ending,
+            duration_ns,
+            identified,
+        } = self;
+        let contents = [system_prompt, input, tools, &mut response.output];
+        for content in contents.into_iter().filter_map(Option::take) {
+            let (Content::Json(mut text) | Content::Bytes(mut text)) = content;
+            text.wipe();
+            keep(text);
+        }
+        for label in [service, action, provider, server_address] {
+            *label = None;
+        }
+        for count in [time_to_first_chunk_ns, duration_ns] {
+            *count = None;
+        }
+        (*actor, *request) = (Actor::default(), super::Request::default());
+        (*credential, *trace, *server_port) = (None, None, None);
+        response.forget();
+        *ending = Ending::Unseen;
+        identified.take();
     }
 
     /// Takes what an answer says: what is there replaces what was known, what is absent leaves it.
@@ -238,5 +361,53 @@ impl CapturedCall {
             Verdict::Blocked(reason) => Ending::Blocked(reason),
             Verdict::Failed(failure) => Ending::Failed(failure),
         };
+    }
+}
+
+/// Room that a text has at least when it grows.
+const SMALLEST_ROOM: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wiped_call_holds_nothing_and_gives_away_the_room_of_its_contents() {
+        let id = RecordId::from_parts(1, [1; 10]);
+        let mut call = CapturedCall::new(id, Timestamp::from_unix_nanos(1), Label::clip("chat"));
+        let text = || Content::canonical("hunter2");
+        (call.input, call.response.output, call.tools) = (text(), text(), text());
+        call.response.finish_reasons.push(Label::clip("stop"));
+        call.actor.user_id = Some(Label::clip("anna"));
+        call.ending = Ending::Failed(Failure {
+            error_type: Label::clip("timeout"),
+            message: Some(RawText::from("hunter2")),
+        });
+        let mut rooms = Vec::new();
+        call.wipe(|room| rooms.push(room));
+        assert_eq!(rooms.len(), 3);
+        assert!(
+            rooms
+                .iter()
+                .all(|room| room.as_bytes().is_empty() && room.capacity() >= 9)
+        );
+        assert!(call.input.is_none() && call.response.output.is_none() && call.tools.is_none());
+        assert!(call.response.finish_reasons.is_empty() && call.actor == Actor::default());
+        assert!(matches!(call.ending, Ending::Unseen));
+    }
+
+    #[test]
+    fn a_text_that_grows_is_whole() {
+        let mut text = RawText::new(Vec::new());
+        for number in 0..200_u8 {
+            text.extend(&[number; 7]);
+        }
+        assert_eq!(text.as_bytes().len(), 1400);
+        assert!(
+            text.as_bytes()
+                .chunks(7)
+                .zip(0..)
+                .all(|(bytes, number)| bytes == [number; 7])
+        );
     }
 }

@@ -66,6 +66,8 @@ named! {
         Hold = "hold",
         /// A key was made, rotated or retired.
         Key = "key",
+        /// What a process left that is gone was taken over.
+        Recovery = "recovery",
         /// Records were deleted by a retention rule.
         Retention = "retention",
         /// A stream began.

@@ -12,6 +12,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use arrayvec::ArrayString;
 use sha2::{Digest, Sha256};
 
 use super::hex;
@@ -25,8 +26,8 @@ pub struct DigestError {
 }
 
 /// The name of a key in a keyring: 1 to 32 of `A-Z a-z 0-9 . _ -`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(Box<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(ArrayString<KEY_ID_BYTES>);
 
 impl KeyId {
     /// The name.
@@ -47,11 +48,14 @@ impl FromStr for KeyId {
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
-        let fits = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
-        fits.then(|| Self(text.into())).ok_or(DigestError {
+        let refused = DigestError {
             expected: "1 to 32 of A-Z a-z 0-9 . _ -",
             length: text.len(),
-        })
+        };
+        if text.is_empty() || !text.bytes().all(allowed) {
+            return Err(refused);
+        }
+        ArrayString::from(text).map(Self).map_err(|_| refused)
     }
 }
 
@@ -106,6 +110,20 @@ impl HashField {
     }
 }
 
+impl HashField {
+    /// What goes into the hash before the bytes.
+    pub(crate) fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Credential => b"llm-audit/credential/v1\0",
+            Self::Input => b"llm-audit/input/v1\0",
+            Self::Output => b"llm-audit/output/v1\0",
+            Self::SystemPrompt => b"llm-audit/system_prompt/v1\0",
+            Self::Tools => b"llm-audit/tools/v1\0",
+            Self::User => b"llm-audit/user/v1\0",
+        }
+    }
+}
+
 impl FromStr for HashField {
     type Err = DigestError;
 
@@ -135,18 +153,26 @@ impl FromStr for HashField {
 /// assert_eq!(text.parse::<KeyedHash>()?.to_string(), text);
 /// # Ok::<(), llm_audit::record::DigestError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct KeyedHash(Box<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyedHash(ArrayString<KEYED_HASH_BYTES>);
 
 impl KeyedHash {
     pub(crate) fn new(form: HashForm, key: &KeyId, value: &[u8; 32]) -> Self {
         let mut digits = [0; 64];
         let digits = hex::encode(value, &mut digits);
-        Self(
-            [ALGORITHM, form.as_str(), key.as_str(), digits]
-                .join(":")
-                .into(),
-        )
+        let mut text = ArrayString::new();
+        for part in [
+            ALGORITHM,
+            ":",
+            form.as_str(),
+            ":",
+            key.as_str(),
+            ":",
+            digits,
+        ] {
+            text.push_str(part);
+        }
+        Self(text)
     }
 
     /// The text form.
@@ -183,16 +209,15 @@ impl FromStr for KeyedHash {
             expected: "hmac-sha256:<jcs1 or raw1>:<key id>:<64 hex>",
             length: text.len(),
         };
-        if strict {
-            Ok(Self(text.into()))
-        } else {
-            Err(refused)
+        match ArrayString::from(text) {
+            Ok(text) if strict => Ok(Self(text)),
+            _ => Err(refused),
         }
     }
 }
 
 /// The message authentication code of a record: whoever made it held the key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mac {
     key: KeyId,
     value: [u8; 32],
@@ -276,10 +301,28 @@ impl fmt::Display for ShortUnkeyedHash {
 }
 
 const ALGORITHM: &str = "hmac-sha256";
+const KEY_ID_BYTES: usize = 32;
+/// Algorithm, form of four letters, key id, 64 digits, and three colons.
+const KEYED_HASH_BYTES: usize = ALGORITHM.len() + 4 + KEY_ID_BYTES + 64 + 3;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_before_the_bytes_names_the_field() {
+        for name in [
+            "credential",
+            "input",
+            "output",
+            "system_prompt",
+            "tools",
+            "user",
+        ] {
+            let field: HashField = name.parse().unwrap();
+            assert_eq!(field.prefix(), format!("llm-audit/{name}/v1\0").as_bytes());
+        }
+    }
 
     #[test]
     fn digests_parse_only_what_they_print() {

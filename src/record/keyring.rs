@@ -222,7 +222,7 @@ impl Keyring {
     pub fn hasher(&self, tenant: Option<&str>) -> ContentHasher {
         let key = &self.keys[self.hash];
         ContentHasher {
-            key: key.id.clone(),
+            key: key.id,
             keyed: tenant_key(key, tenant.unwrap_or_default()),
         }
     }
@@ -235,7 +235,7 @@ impl Keyring {
             .rev()
             .filter(|key| key.purpose == KeyPurpose::Hash);
         keys.map(move |key| ContentHasher {
-            key: key.id.clone(),
+            key: key.id,
             keyed: tenant_key(key, tenant.unwrap_or_default()),
         })
     }
@@ -244,9 +244,23 @@ impl Keyring {
     #[must_use]
     pub fn authenticate(&self) -> MacWriter {
         MacWriter {
-            key: self.keys[self.mac].id.clone(),
+            key: self.keys[self.mac].id,
             keyed: self.record_key.clone(),
         }
+    }
+
+    /// Name of the active key of authentication codes.
+    #[must_use]
+    pub fn mac_key(&self) -> &KeyId {
+        self.keys[self.mac].id()
+    }
+
+    /// The value of the authentication code over a record's canonical bytes, made with [`mac_key`](Self::mac_key).
+    #[must_use]
+    pub fn code(&self, canonical: &[u8]) -> [u8; 32] {
+        let mut keyed = self.record_key.clone();
+        keyed.update(canonical);
+        keyed.finalize().into_bytes().into()
     }
 
     /// Whether `mac` is what a key of this ring, retired or not, makes of `canonical`.
@@ -326,9 +340,8 @@ impl ContentHasher {
     #[must_use]
     pub fn hash(&self, field: HashField, form: HashForm, bytes: &[u8]) -> KeyedHash {
         let mut keyed = self.keyed.clone();
-        for part in [DOMAIN, field.as_str().as_bytes(), b"/v1\0", bytes] {
-            keyed.update(part);
-        }
+        keyed.update(field.prefix());
+        keyed.update(bytes);
         KeyedHash::new(form, &self.key, &keyed.finalize().into_bytes().into())
     }
 }
@@ -455,7 +468,6 @@ impl Drop for KeyEntry {
 
 const FORMAT: &str = "llm-audit-keyring";
 const VERSION: u64 = 1;
-const DOMAIN: &[u8] = b"llm-audit/";
 
 #[cfg(test)]
 mod tests;

@@ -40,15 +40,18 @@ macro_rules! named {
 }
 
 pub mod attribute;
+mod borrowed;
 mod call;
 pub mod canonical;
 mod captured;
 mod change;
+pub(crate) mod decimal;
 mod digest;
 mod envelope;
 mod fields;
 pub(crate) mod hex;
 mod id;
+mod jcs;
 pub mod keyring;
 mod money;
 mod parse;
@@ -58,18 +61,23 @@ pub(crate) mod testing;
 mod text;
 mod time;
 mod usage;
+mod walk;
 
+pub(crate) use self::borrowed::{
+    ActorRef, BodyRef, CallRef, CostRef, EnvelopeRef, OutcomeRef, RecordRef, ResponseRef,
+};
 pub use self::call::{
     Call, ContentHashes, Cost, CostSource, Delivery, Outcome, Request, Response, Sanitization,
     SanitizationStatus, Status, UsageSource,
 };
+pub(crate) use self::captured::Identified;
 pub use self::captured::{CapturedCall, Content, Ending, Failure, RawText, ResponseFacts, Verdict};
 pub use self::change::{Access, AccessOutcome, Change, System, SystemEvent};
 pub use self::digest::{DigestError, HashField, HashForm, KeyId, KeyedHash, Mac, ShortUnkeyedHash};
 pub use self::envelope::{Actor, Envelope, StreamPosition, TraceContext};
-pub(crate) use self::fields::Value;
 pub use self::fields::{AuditRecord, Body, Severity};
 pub use self::id::{IdError, RecordId, SpanId, StreamId, TraceId};
+pub(crate) use self::money::{USD_BYTES, UsdSum};
 pub use self::money::{Usd, UsdError};
 pub use self::parse::RecordError;
 pub(crate) use self::parse::{Fields, OwnedValue};
@@ -77,6 +85,7 @@ pub(crate) use self::text::exact_json;
 pub use self::text::{JsonText, Label, Message, TextError};
 pub use self::time::{Timestamp, TimestampError};
 pub use self::usage::Usage;
+pub(crate) use self::walk::{FieldName, Sink, Value};
 
 /// A text is none of the names that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

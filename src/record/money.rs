@@ -61,6 +61,33 @@ impl Usd {
         self.0.to_f64().unwrap_or(f64::MAX)
     }
 
+    /// Writes the exact amount into `buffer`, as [`Display`](fmt::Display) prints it, and returns it.
+    pub(crate) fn encode(self, buffer: &mut [u8; USD_BYTES]) -> &str {
+        let scale = usize::try_from(self.0.scale()).expect("a decimal has at most 28 places");
+        let (mut at, mut places) = (buffer.len(), 0);
+        let mut put = |digit: u8| {
+            if places == scale && scale > 0 {
+                at -= 1;
+                buffer[at] = b'.';
+            }
+            at -= 1;
+            buffer[at] = b'0' + digit;
+            places += 1;
+            places <= scale
+        };
+        let mut large = self.0.mantissa().unsigned_abs();
+        while large > u128::from(u64::MAX) {
+            put((large % 10).to_le_bytes()[0]);
+            large /= 10;
+        }
+        // Division of such numbers is many times as fast, and amounts of calls fit.
+        let mut rest = u64::try_from(large).expect("it was divided until it fits");
+        while put((rest % 10).to_le_bytes()[0]) || rest >= 10 {
+            rest /= 10;
+        }
+        std::str::from_utf8(&buffer[at..]).expect("digits and a point are ASCII")
+    }
+
     /// The exact decimal.
     #[must_use]
     pub fn decimal(self) -> Decimal {
@@ -69,6 +96,55 @@ impl Usd {
 
     fn new(decimal: Decimal) -> Self {
         Self(decimal.normalize())
+    }
+}
+
+/// A sum of products that is added up in whole numbers and made an amount at the end.
+#[derive(Debug, Default)]
+pub(crate) struct UsdSum {
+    mantissa: u128,
+    scale: u32,
+    /// A product or the sum became so large that whether it is exact is not settled here.
+    too_large: bool,
+}
+
+impl UsdSum {
+    /// Adds `count` times an amount.
+    pub(crate) fn add(&mut self, amount: Usd, count: u64) {
+        let scale = amount.0.scale().max(self.scale);
+        let aligned = |mantissa: u128, from: u32| {
+            let factor = 10_u128.checked_pow(scale - from)?;
+            let aligned = mantissa.checked_mul(factor);
+            aligned.filter(|aligned| *aligned < LARGEST_SUM)
+        };
+        let product = amount
+            .0
+            .mantissa()
+            .unsigned_abs()
+            .checked_mul(u128::from(count))
+            .and_then(|product| aligned(product, amount.0.scale()));
+        let sum = aligned(self.mantissa, self.scale)
+            .zip(product)
+            .map(|(sum, product)| sum + product);
+        match sum.filter(|sum| *sum < LARGEST_SUM) {
+            Some(sum) => (self.mantissa, self.scale) = (sum, scale),
+            None => self.too_large = true,
+        }
+    }
+
+    /// The amount; `None` where it has to be worked out with more care.
+    pub(crate) fn finish(mut self) -> Option<Usd> {
+        if self.too_large {
+            return None;
+        }
+        while self.scale > 0 && self.mantissa.is_multiple_of(10) {
+            self.mantissa /= 10;
+            self.scale -= 1;
+        }
+        let mantissa = i128::try_from(self.mantissa).ok()?;
+        Decimal::try_from_i128_with_scale(mantissa, self.scale)
+            .ok()
+            .map(Usd)
     }
 }
 
@@ -98,9 +174,41 @@ impl Sum for Usd {
     }
 }
 
+/// Every number below it is a decimal, with up to 28 places.
+const LARGEST_SUM: u128 = 1 << 95;
+/// 29 digits at most, a point, and a zero before it.
+pub(crate) const USD_BYTES: usize = 31;
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_what_is_printed(high: u32, middle: u32, low: u32, scale in 0..=28_u32, zeros in 0..3_u32) {
+            let decimal = Decimal::from_parts(low, middle * (zeros % 2), high * (zeros / 2), false, scale);
+            let amount = Usd::new(decimal);
+            let mut buffer = [0; USD_BYTES];
+            prop_assert_eq!(amount.encode(&mut buffer), amount.to_string());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_sum_in_whole_numbers_is_the_sum(lines in prop::collection::vec((any::<u64>(), 0..12_u32, any::<u32>()), 0..6)) {
+            let (mut sum, mut exact) = (UsdSum::default(), Some(Usd::ZERO));
+            for (mantissa, scale, count) in lines {
+                let amount = Usd::new(Decimal::from_i128_with_scale(i128::from(mantissa), scale));
+                sum.add(amount, u64::from(count));
+                exact = exact.and_then(|exact| exact.plus(amount.times(u64::from(count))?));
+            }
+            if let Some(sum) = sum.finish() {
+                prop_assert_eq!(Some(sum), exact);
+            }
+        }
+    }
 
     #[test]
     fn products_and_sums_are_exact_or_refused() {

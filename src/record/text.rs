@@ -1,8 +1,12 @@
 //! Bounded texts: every string of a record has a limit, and what is cut shows that it was cut.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
+
+use arrayvec::ArrayString;
 
 /// A text is longer than its field allows, or is no JSON where JSON is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +35,16 @@ pub enum TextError {
 /// A name or identifier: at most 1,024 bytes of UTF-8.
 ///
 /// [`Label::clip`] cuts a longer text at a character boundary and ends it with `…`, so that the cut shows;
-/// parsing refuses it. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Label(Arc<str>);
+/// parsing refuses it. One of up to 56 bytes, which nearly all are, stands in the label itself and allocates nothing;
+/// a longer one is shared by its clones.
+#[derive(Clone)]
+pub struct Label(Text);
+
+#[derive(Clone)]
+enum Text {
+    Inline(ArrayString<INLINE_BYTES>),
+    Shared(Arc<str>),
+}
 
 impl Label {
     /// The longest label, in bytes.
@@ -43,22 +54,73 @@ impl Label {
     #[must_use]
     pub fn clip(text: &str) -> Self {
         if text.len() <= Self::MAX_BYTES {
-            return Self(text.into());
+            return Self::holding(text);
         }
         let room = Self::MAX_BYTES - ELLIPSIS.len();
-        Self(format!("{}{ELLIPSIS}", boundary(text, room)).into())
+        Self(Text::Shared(
+            format!("{}{ELLIPSIS}", boundary(text, room)).into(),
+        ))
+    }
+
+    /// The parts in one, cut as [`clip`](Self::clip) cuts.
+    pub(crate) fn join(parts: &[&str]) -> Self {
+        let mut inline = ArrayString::new();
+        if parts.iter().all(|part| inline.try_push_str(part).is_ok()) {
+            return Self(Text::Inline(inline));
+        }
+        Self::clip(&parts.concat())
     }
 
     /// The text.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Text::Inline(text) => text,
+            Text::Shared(text) => text,
+        }
+    }
+
+    fn holding(text: &str) -> Self {
+        Self(ArrayString::from(text).map_or_else(|_| Text::Shared(text.into()), Text::Inline))
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Label").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl PartialEq for Label {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Label {}
+
+impl Hash for Label {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl PartialOrd for Label {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Label {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
     }
 }
 
@@ -73,7 +135,7 @@ impl FromStr for Label {
                 unit: "bytes",
             });
         }
-        Ok(Self(text.into()))
+        Ok(Self::holding(text))
     }
 }
 
@@ -206,6 +268,9 @@ fn boundary(text: &str, room: usize) -> &str {
 }
 
 const ELLIPSIS: &str = "…";
+/// Identifiers of answers, UUIDs, addresses and names of models are shorter than this; with it a label fills one cache
+/// line.
+const INLINE_BYTES: usize = 56;
 
 #[cfg(test)]
 mod tests {
@@ -218,6 +283,22 @@ mod tests {
         assert!(label.as_str().ends_with('…') && label.as_str().len() <= Label::MAX_BYTES);
         assert!(long.parse::<Label>().is_err());
         assert_eq!(Label::clip("short").as_str(), "short");
+    }
+
+    #[test]
+    fn labels_of_one_text_are_equal_however_long_it_is() {
+        for length in [0, 1, INLINE_BYTES, INLINE_BYTES + 1, Label::MAX_BYTES] {
+            let text = "x".repeat(length);
+            let (clipped, parsed) = (Label::clip(&text), text.parse::<Label>().unwrap());
+            assert_eq!(clipped, parsed);
+            assert_eq!(
+                Label::join(&[&text[..length / 2], &text[length / 2..]]),
+                parsed
+            );
+            assert_eq!(parsed.as_str(), text);
+            assert!(clipped < Label::clip(&format!("{text}y")) || length == Label::MAX_BYTES);
+        }
+        assert_eq!(size_of::<Option<Label>>(), 64);
     }
 
     #[test]

@@ -4,17 +4,22 @@
 //! record is encoded once and every later hand only copies bytes. The generated types of `opentelemetry-proto` are the
 //! oracle of the tests.
 
+mod attributes;
 pub mod dialect;
 mod log;
 mod read;
 mod request;
+mod seal;
 mod span;
+mod start;
 pub(crate) mod wire;
 
 pub use self::log::{LogForm, write_line};
 pub use self::read::{DecodedRecord, decode};
-pub use self::request::{Signal, scope_and_resource, write_request};
+pub use self::request::{Signal, scope_and_resource, write_item, write_request_head};
+pub use self::seal::{write_canonical, write_seal};
 pub use self::span::{SpanIdentity, write_span};
+pub(crate) use self::start::{StartRef, decode_start};
 
 /// Name of the instrumentation scope of everything that is sent.
 pub const SCOPE: &str = "llm_audit";

@@ -22,6 +22,19 @@ pub struct DecodedRecord {
 /// # Errors
 /// [`RecordError`] where the bytes are no protobuf or make up no record of this version.
 pub fn decode(log_record: &[u8], service: Option<&Label>) -> Result<DecodedRecord, RecordError> {
+    let parsed = fields_of(log_record, service)?.into_record()?;
+    Ok(DecodedRecord {
+        record: parsed.record,
+        mac: parsed.mac,
+        unknown: parsed.unknown,
+    })
+}
+
+/// The fields of a `LogRecord` message.
+pub(super) fn fields_of(
+    log_record: &[u8],
+    service: Option<&Label>,
+) -> Result<record::Fields, RecordError> {
     let mut fields = record::Fields::default();
     if let Some(service) = service {
         fields.insert(
@@ -65,12 +78,7 @@ pub fn decode(log_record: &[u8], service: Option<&Label>) -> Result<DecodedRecor
             _ => {}
         }
     }
-    let parsed = fields.into_record()?;
-    Ok(DecodedRecord {
-        record: parsed.record,
-        mac: parsed.mac,
-        unknown: parsed.unknown,
-    })
+    Ok(fields)
 }
 
 /// The key of a `KeyValue` message and the bytes of its `AnyValue`.

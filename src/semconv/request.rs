@@ -57,21 +57,21 @@ pub fn scope_and_resource(
     (head, scope_head)
 }
 
-/// Appends the export request that holds `items` (`LogRecord` or `Span` messages) under one resource and scope.
-pub fn write_request<'a>(
-    (resource, scope): (&[u8], &[u8]),
-    items: impl Iterator<Item = &'a [u8]> + Clone,
-    out: &mut Vec<u8>,
-) {
-    let items_len: usize = items.clone().map(|item| bytes_field_len(item.len())).sum();
+/// Appends the beginning of an export request under one resource and scope: `items_len` bytes of items follow, each as
+/// [`write_item`] writes it.
+pub fn write_request_head((resource, scope): (&[u8], &[u8]), items_len: usize, out: &mut Vec<u8>) {
     let scope_len = scope.len() + items_len;
     out.bytes_head(RESOURCE_ITEMS, resource.len() + bytes_field_len(scope_len));
     out.extend_from_slice(resource);
     out.bytes_head(SCOPE_ITEMS, scope_len);
     out.extend_from_slice(scope);
-    for item in items {
-        out.bytes_field(ITEMS, item);
-    }
+}
+
+/// Appends an item of a request: a `LogRecord` or `Span` message, given in pieces.
+pub fn write_item(pieces: [&[u8]; 2], out: &mut Vec<u8>) {
+    out.bytes_head(ITEMS, pieces[0].len() + pieces[1].len());
+    out.extend_from_slice(pieces[0]);
+    out.extend_from_slice(pieces[1]);
 }
 
 const RESOURCE_ITEMS: u32 = 1;

@@ -19,9 +19,15 @@ pub enum SpanIdentity {
     Shown,
 }
 
-/// Appends the `Span` message of the call whose log form is given. `false`, with `out` as it was, where there is none:
-/// the record is no call, or has no place in a trace.
-pub fn write_span(log_record: &[u8], identity: SpanIdentity, out: &mut Vec<u8>) -> bool {
+/// Appends the `Span` message of the call whose log form is given, with its [seal](super::write_seal) apart where that does
+/// not stand in it yet. `false`, with `out` as it was, where there is none: the record is no call, or has no place in a
+/// trace.
+pub fn write_span(
+    log_record: &[u8],
+    seal: &[u8],
+    identity: SpanIdentity,
+    out: &mut Vec<u8>,
+) -> bool {
     let Some(facts) = Facts::read(log_record) else {
         return false;
     };
@@ -42,7 +48,8 @@ pub fn write_span(log_record: &[u8], identity: SpanIdentity, out: &mut Vec<u8>) 
     out.varint_field(KIND, KIND_CLIENT);
     out.fixed64_field(START_TIME, facts.time);
     out.fixed64_field(END_TIME, facts.time.saturating_add(facts.duration));
-    for (number, field) in Fields::new(log_record).flatten() {
+    let fields = Fields::new(log_record).chain(Fields::new(seal));
+    for (number, field) in fields.flatten() {
         if let (true, Field::Bytes(bytes)) = (number == u64::from(log::ATTRIBUTES), field) {
             let hidden = key_of(bytes).is_none_or(|key| {
                 key == attribute::PARENT_SPAN_ID.name.as_bytes()

@@ -14,6 +14,7 @@ mod scopes;
 mod shape;
 mod source;
 mod speech;
+mod unsafety;
 mod world;
 
 use std::fs;
@@ -108,6 +109,11 @@ fn the_public_surface_fits_one_screen() {
 #[test]
 fn a_panic_states_its_invariant() {
     none(panics::careless_panics(&HOUSE));
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file() {
+    none(unsafety::unsafe_elsewhere(&HOUSE));
 }
 
 #[test]

@@ -3,7 +3,8 @@ use super::*;
 #[test]
 fn every_command_has_help_with_an_example() {
     for command in [
-        &["hash"][..],
+        &["doctor"][..],
+        &["hash"],
         &["key"],
         &["key", "generate"],
         &["key", "list"],

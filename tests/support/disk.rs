@@ -46,6 +46,23 @@ impl Disk {
         assert!(remounted.success());
     }
 
+    /// Lays a directory of it over itself, so that it cannot be written to by its name, until this is dropped. What is
+    /// open stays writable: a file system with open files cannot be mounted again.
+    pub(crate) fn cover(&self, directory: &Path) -> Cover {
+        let mount = |arguments: &[&str], at: &Path| {
+            let status = Command::new("mount").args(arguments).arg(at).status();
+            assert!(status.unwrap().success(), "{arguments:?}");
+        };
+        // Made read-only elsewhere, where nobody can open anything in between.
+        let aside = tempfile::tempdir().unwrap();
+        mount(&["--bind", directory.to_str().unwrap()], aside.path());
+        mount(&["-o", "remount,ro,bind"], aside.path());
+        mount(&["--bind", aside.path().to_str().unwrap()], directory);
+        let unmounted = Command::new("umount").arg(aside.path()).status();
+        assert!(unmounted.unwrap().success());
+        Cover(directory.to_owned())
+    }
+
     /// Takes all the room there is, until the file is removed.
     pub(crate) fn fill(&self) -> PathBuf {
         let ballast = self.path().join("ballast");
@@ -53,6 +70,16 @@ impl Disk {
         let page = [1; 4096];
         while std::io::Write::write_all(&mut file, &page).is_ok() {}
         ballast
+    }
+}
+
+/// A directory that cannot be written to by its name.
+pub(crate) struct Cover(PathBuf);
+
+impl Drop for Cover {
+    fn drop(&mut self) {
+        // Somebody may have a file of it open for a moment.
+        Command::new("umount").arg("-l").arg(&self.0).status().ok();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Following the spool: from frames that are on disk to lines that are on disk.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,9 +9,9 @@ use std::sync::Arc;
 use super::day::Day;
 use super::{Echo, Shared};
 use super::{file, line};
-use crate::emit::spool::{Consumer, FINAL, Frame, Lane, Origin, Spool};
+use crate::emit::spool::{Codes, Consumer, FINAL, Frame, KnownOrigin, Lane, Spool};
 use crate::journal::{self, Entry, FrameIndex, ReadError, Reader};
-use crate::record::{AuditRecord, Body, Label, Mac, StreamId};
+use crate::record::{AuditRecord, Body, Mac, StreamId};
 use crate::semconv;
 
 /// Reads all lanes of a spool, each from where its cursor stands.
@@ -35,14 +36,16 @@ pub(super) enum LinesError {
 #[derive(Debug)]
 struct Place {
     reader: Reader,
-    origin: Option<KnownOrigin>,
+    records: Records,
 }
 
-/// The emitter that a segment's meta names, read once; none where it cannot be read.
-#[derive(Debug)]
-struct KnownOrigin {
-    meta: Arc<[u8]>,
-    service: Option<Option<Label>>,
+/// Makes records of final frames.
+struct Records {
+    codes: Codes,
+    origin: KnownOrigin,
+    /// The log form in hand, complete, and its end.
+    log_record: Vec<u8>,
+    seal: Vec<u8>,
 }
 
 /// Lines of one day, from frames that follow each other.
@@ -89,9 +92,12 @@ impl Follower {
         bound: FrameIndex,
         shared: &Shared,
     ) -> Result<(), LinesError> {
-        let place = self.places.entry(lane.stream()).or_insert_with(|| Place {
-            reader: lane.journal().reader(lane.position(Consumer::Lines)),
-            origin: None,
+        let place = self.places.entry(lane.stream()).or_insert_with(|| {
+            let from = lane.position(Consumer::Lines);
+            Place {
+                reader: lane.journal().reader(from),
+                records: Records::new(lane.codes(from)),
+            }
         });
         let mut batch = Batch::new(self.echo);
         let mut reached = place.reader.position();
@@ -100,7 +106,7 @@ impl Follower {
                 None => break,
                 Some(Entry::Damage(damage)) => lane.tell_damage(&damage.missing),
                 Some(Entry::Frame(frame)) if frame.kind != FINAL => {}
-                Some(Entry::Frame(frame)) => match read_frame(&frame, &mut place.origin) {
+                Some(Entry::Frame(frame)) => match place.records.read(&frame, bound) {
                     None => {
                         lane.tell_damage(&(frame.index..FrameIndex(frame.index.0 + 1)));
                         shared.counters().unreadable += 1;
@@ -181,24 +187,40 @@ impl Batch {
     }
 }
 
-/// The record in a final frame; none where this program cannot read it.
-fn read_frame(
-    frame: &journal::Frame<'_>,
-    known: &mut Option<KnownOrigin>,
-) -> Option<(AuditRecord, Mac)> {
-    if known
-        .as_ref()
-        .is_none_or(|known| !Arc::ptr_eq(&known.meta, frame.meta))
-    {
-        *known = Some(KnownOrigin {
-            meta: Arc::clone(frame.meta),
-            service: Origin::from_meta(frame.meta).map(|origin| origin.service),
-        });
+impl Records {
+    fn new(codes: Codes) -> Self {
+        Self {
+            codes,
+            origin: KnownOrigin::default(),
+            log_record: Vec::new(),
+            seal: Vec::new(),
+        }
     }
-    let service = known.as_ref()?.service.as_ref()?;
-    let log_record = Frame::read(frame.payload)?.log_record;
-    let decoded = semconv::decode(log_record, service.as_ref()).ok()?;
-    Some((decoded.record, decoded.mac?))
+
+    /// The record in a final frame; none where this program cannot read it.
+    fn read(
+        &mut self,
+        found: &journal::Frame<'_>,
+        bound: FrameIndex,
+    ) -> Option<(AuditRecord, Mac)> {
+        let frame = Frame::read(found.payload)?;
+        let sealed = self.codes.write(found, bound, &mut self.seal);
+        self.log_record.clear();
+        self.log_record.extend_from_slice(frame.log_record);
+        self.log_record.extend_from_slice(&self.seal);
+        let service = self.origin.of(found.meta)?.service.as_ref();
+        let decoded = semconv::decode(&self.log_record, service).ok()?;
+        Some((decoded.record, decoded.mac.filter(|_| sealed)?))
+    }
+}
+
+impl fmt::Debug for Records {
+    /// Shows where it is, never content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("codes", &self.codes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Bytes of lines after which a batch is written, so that a long backlog is not held in memory.

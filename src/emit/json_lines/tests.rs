@@ -27,7 +27,6 @@ struct Setup {
     directory: TempDir,
     lines: PathBuf,
     spool: Arc<Spool>,
-    keys: Keyring,
     clock: Clock,
 }
 
@@ -40,15 +39,23 @@ impl Setup {
         let options = JournalOptions {
             segment_bytes: 1 << 20,
             capacity_bytes: 8 << 20,
+            writing: crate::journal::Writing::Calls,
         };
         let origin = Origin::new(Some(&Label::clip("billing")), &[]);
         let root = directory.path().join("spool");
-        let spool = Spool::open(&root, options, vec![Consumer::Lines], &origin, &clock).unwrap();
+        let spool = Spool::open(
+            &root,
+            options,
+            vec![Consumer::Lines],
+            &origin,
+            Arc::new(keys()),
+            &clock,
+        )
+        .unwrap();
         Self {
             directory,
             lines,
             spool: Arc::new(spool),
-            keys: keys(),
             clock,
         }
     }
@@ -62,7 +69,7 @@ impl Setup {
         let mut record = record.clone();
         record.envelope.service = Some(Label::clip("billing"));
         self.own()
-            .finish(record, SpanView::None, &self.keys, None)
+            .finish_record(record, SpanView::None, None)
             .unwrap();
     }
 

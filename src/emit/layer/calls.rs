@@ -68,7 +68,7 @@ pub(super) struct Calls {
     open: AtomicUsize,
 }
 
-type Shard = Mutex<HashMap<u64, OpenCall, BuildHasherDefault<SpanHasher>>>;
+type Shard = Mutex<HashMap<u64, OpenCall, BuildHasherDefault<NumberHasher>>>;
 
 impl Default for Calls {
     fn default() -> Self {
@@ -139,7 +139,7 @@ impl Calls {
     fn shard(
         &self,
         span: u64,
-    ) -> MutexGuard<'_, HashMap<u64, OpenCall, BuildHasherDefault<SpanHasher>>> {
+    ) -> MutexGuard<'_, HashMap<u64, OpenCall, BuildHasherDefault<NumberHasher>>> {
         let index =
             usize::try_from(span % SHARDS as u64).expect("a remainder of a small number is small");
         self.shards[index]
@@ -148,11 +148,11 @@ impl Calls {
     }
 }
 
-/// Span numbers are spread well enough by one multiplication (Fibonacci hashing).
+/// Numbers of spans, and addresses of call sites, are spread well enough by one multiplication (Fibonacci hashing).
 #[derive(Default)]
-pub(super) struct SpanHasher(u64);
+pub(super) struct NumberHasher(u64);
 
-impl Hasher for SpanHasher {
+impl Hasher for NumberHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -161,6 +161,10 @@ impl Hasher for SpanHasher {
         for byte in bytes {
             self.write_u64(self.0 ^ u64::from(*byte));
         }
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
     }
 
     fn write_u64(&mut self, number: u64) {

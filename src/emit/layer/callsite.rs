@@ -1,6 +1,7 @@
 //! Call sites, classified once: whether a span is a call of a model, and what each of its fields means.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,6 +9,7 @@ use tracing::Metadata;
 use tracing::callsite::Identifier;
 use tracing::field::Field;
 
+use super::calls::NumberHasher;
 use crate::semconv::dialect::{self, Meaning};
 
 /// What is known of a call site.
@@ -79,7 +81,9 @@ impl Callsite {
 
 /// All call sites that were met.
 #[derive(Debug, Default)]
-pub(super) struct Callsites(RwLock<HashMap<Identifier, Option<Arc<Callsite>>>>);
+pub(super) struct Callsites(RwLock<Known>);
+
+type Known = HashMap<Identifier, Option<Arc<Callsite>>, BuildHasherDefault<NumberHasher>>;
 
 impl Callsites {
     /// The classification of a span's call site, made when it is met first.

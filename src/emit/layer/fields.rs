@@ -41,30 +41,24 @@ impl FieldValue {
     }
 }
 
-/// Collects the fields of one call site.
-pub(super) struct Collector<'a> {
-    pub(super) callsite: &'a Callsite,
-    pub(super) fields: Fields,
+/// Gives the fields of one call site to `keep`, in which a foreign `Debug` may run: no lock may be held.
+pub(super) struct Collector<'a, K> {
+    callsite: &'a Callsite,
+    keep: K,
 }
 
-impl<'a> Collector<'a> {
-    pub(super) fn new(callsite: &'a Callsite) -> Self {
-        Self {
-            callsite,
-            fields: Fields::default(),
-        }
+impl<'a, K: FnMut(Meaning, FieldValue)> Collector<'a, K> {
+    pub(super) fn new(callsite: &'a Callsite, keep: K) -> Self {
+        Self { callsite, keep }
     }
 
     fn push(&mut self, field: &Field, value: impl FnOnce(Meaning) -> FieldValue) {
         if let Some(meaning) = self.callsite.meaning(field) {
-            if self.fields.0.is_empty() {
-                self.fields.0.reserve(FIELDS_AT_FIRST);
-            }
             let value = value(meaning);
             if matches!(value, FieldValue::Content(_)) {
                 self.callsite.carry_content();
             }
-            self.fields.0.push((meaning, value));
+            (self.keep)(meaning, value);
         }
     }
 
@@ -76,7 +70,7 @@ impl<'a> Collector<'a> {
     }
 }
 
-impl Visit for Collector<'_> {
+impl<K: FnMut(Meaning, FieldValue)> Visit for Collector<'_, K> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if self.callsite.meaning(field).is_some() {
             self.push_text(field, &Zeroizing::new(format!("{value:?}")));
@@ -120,6 +114,10 @@ impl Visit for Collector<'_> {
 }
 
 impl Fields {
+    pub(super) fn push(&mut self, meaning: Meaning, value: FieldValue) {
+        self.0.push((meaning, value));
+    }
+
     /// Puts what the fields say into the call.
     pub(super) fn apply(self, call: &mut CapturedCall) {
         for (meaning, value) in self.0 {
@@ -206,7 +204,7 @@ fn apply_text(call: &mut CapturedCall, meaning: Meaning, text: Label) {
         Meaning::Conversation => call.actor.conversation = Some(text),
         Meaning::ErrorType => failed(call, Some(text), None),
         Meaning::FinishReasons => {
-            call.response.finish_reasons = finish_reasons(text);
+            take_finish_reasons(&mut call.response.finish_reasons, text);
             answered(call);
         }
         Meaning::Operation => call.operation = text,
@@ -287,18 +285,19 @@ pub(super) fn failed_by_event(call: &mut CapturedCall, message: RawText) {
     failed(call, None, Some(message));
 }
 
-fn finish_reasons(text: Label) -> Vec<Label> {
-    if !text.as_str().starts_with('[') {
-        return vec![text];
+/// One text, or a JSON array of texts. The list is used again.
+fn take_finish_reasons(reasons: &mut Vec<Label>, text: Label) {
+    reasons.clear();
+    let list: Option<Vec<String>> = if text.as_str().starts_with('[') {
+        serde_json::from_str(text.as_str()).ok()
+    } else {
+        None
+    };
+    match list {
+        Some(list) => reasons.extend(list.iter().map(|reason| Label::clip(reason))),
+        None => reasons.push(text),
     }
-    let list: Option<Vec<String>> = serde_json::from_str(text.as_str()).ok();
-    list.map_or_else(
-        || vec![text],
-        |list| list.iter().map(|reason| Label::clip(reason)).collect(),
-    )
 }
 
-/// Fields that room is made for at once.
-const FIELDS_AT_FIRST: usize = 32;
 /// `error.type` of an error whose class is not known (OpenTelemetry general conventions).
 const OTHER: &str = "_OTHER";

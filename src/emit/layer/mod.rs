@@ -9,9 +9,8 @@ mod tests;
 mod trace;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tracing::dispatcher::WeakDispatch;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -22,10 +21,12 @@ use tracing_subscriber::registry::LookupSpan;
 
 use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
-use self::fields::Collector;
+use self::fields::{Collector, Fields, take_field};
 use self::trace::{Learned, Pipeline};
+use super::canary::Sight;
 use super::pipeline::Owner;
 use super::recorder::Recorder;
+use super::spare;
 use crate::record::{Label, RawText, TraceContext};
 
 pub use self::span_ext::{AuditError, AuditSpanExt};
@@ -46,7 +47,7 @@ pub struct AuditLayer {
     callsites: Callsites,
     calls: Arc<Calls>,
     learned: Learned,
-    dispatch: OnceLock<WeakDispatch>,
+    sight: Arc<Sight>,
 }
 
 impl AuditLayer {
@@ -57,11 +58,11 @@ impl AuditLayer {
             .pipelines()
             .ask(move |ended| Some(waiting.upgrade()?.hand_over(ended)));
         Self {
+            sight: recorder.canary().release(),
             recorder,
             callsites: Callsites::default(),
             calls,
             learned: Learned::default(),
-            dispatch: OnceLock::new(),
         }
     }
 
@@ -83,7 +84,14 @@ impl AuditLayer {
     /// Forgets a call, as if it had not been. A pipeline that is watched does so too.
     pub(crate) fn forget(&self, span: &Id) {
         self.leave(span, Owner::Taken);
-        drop(self.calls.remove(span.into_u64()));
+        drop(self.take(span));
+    }
+
+    /// Takes out a call that is over.
+    fn take(&self, span: &Id) -> Option<OpenCall> {
+        let open = self.calls.remove(span.into_u64())?;
+        self.recorder.dismiss();
+        Some(open)
     }
 
     /// Begins the call of a span, unless it has begun. `pipeline` is asked only then.
@@ -118,7 +126,7 @@ impl AuditLayer {
     /// Leaves a span without a record, although it is a call.
     fn leave(&self, span: &Id, owner: Owner) {
         if self.recorder.pipelines().is_watched()
-            && let Some(dispatch) = self.dispatch.get().and_then(WeakDispatch::upgrade)
+            && let Some(dispatch) = self.sight.dispatch()
         {
             trace::leave(&dispatch, span, self.recorder.pipelines(), owner);
         }
@@ -127,34 +135,50 @@ impl AuditLayer {
     /// As [`begin`](Self::begin), where what stands around the span is known.
     fn begin_in(&self, begins: trace::Begins<'_>) {
         let span = begins.span;
+        let dispatch = self.sight.dispatch();
         let clock = self.recorder.clock();
         let handed = self.calls.with(span.into_u64(), |open| open.handed.take());
         let mut placed = match handed.flatten() {
             // A span that goes on was not the one that ended.
             Some(handed) if begins.pipeline != Pipeline::Open => handed,
-            _ => trace::place(
-                self.dispatch.get().and_then(WeakDispatch::upgrade).as_ref(),
-                begins,
-                &self.recorder,
-                &self.learned,
-            ),
+            _ => trace::place(dispatch.as_ref(), begins, &self.recorder, &self.learned),
         };
         placed.view = self.recorder.view(placed.view);
         let moment = clock.moment();
         let now = clock.now();
-        self.calls.with(span.into_u64(), |open| {
-            if open.begun.is_none() && open.recording == Recording::On {
+        let (number, view) = (span.into_u64(), placed.view);
+        let waits = |open: &OpenCall| open.begun.is_none() && open.recording == Recording::On;
+        // The call's lock is given back between attempts: whoever waits for room holds up nobody.
+        let begun = self.recorder.try_as(self.recorder.modes().layer, || {
+            let attempt = |open: &mut OpenCall| {
+                if !waits(open) {
+                    return Ok(());
+                }
                 open.call.time = now;
                 open.call.trace = Some(placed.trace);
-                // Where the start cannot be recorded, the end still may.
-                let start = self.recorder.begin(&open.call, placed.view).ok();
+                let start = Some(self.recorder.begin(&open.call, view)?);
                 open.begun = Some(Begun {
                     moment,
-                    view: placed.view,
+                    view,
                     start,
                 });
-            }
+                Ok(())
+            };
+            self.calls.with(number, attempt).unwrap_or(Ok(()))
         });
+        if begun.is_err() {
+            // Where the start cannot be recorded, the end still may.
+            self.calls.with(number, |open| {
+                if waits(open) {
+                    let start = None;
+                    open.begun = Some(Begun {
+                        moment,
+                        view,
+                        start,
+                    });
+                }
+            });
+        }
     }
 
     fn place_of(&self, span: &Id) -> Option<TraceContext> {
@@ -166,13 +190,21 @@ impl AuditLayer {
     }
 
     fn end(&self, mut open: OpenCall) {
-        let Some(begun) = open.begun else { return };
+        let Some(begun) = open.begun else {
+            return spare::put_call(open.call);
+        };
         let end = open
             .last_exit
             .unwrap_or_else(|| self.recorder.clock().moment());
         open.call.duration_ns = Some(end.nanos_since(begun.moment));
         self.recorder
             .end_or_count(open.call, begun.view, begun.start);
+    }
+}
+
+impl Drop for AuditLayer {
+    fn drop(&mut self) {
+        self.sight.close();
     }
 }
 
@@ -187,30 +219,40 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_register_dispatch(&self, dispatch: &Dispatch) {
-        // Set once: a layer belongs to one subscriber.
-        let _ = self.dispatch.set(dispatch.downgrade());
+        self.sight.stands_in(dispatch);
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.callsites.meet(metadata);
+        if self.callsites.meet(metadata).is_some() && metadata.name() != CANARY {
+            self.sight.watch(metadata);
+        }
         // Whatever this layer wants, others may want more.
         Interest::always()
+    }
+
+    fn enabled(&self, _metadata: &Metadata<'_>, _context: Context<'_, S>) -> bool {
+        Sight::asked();
+        true
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _context: Context<'_, S>) {
         let Some(callsite) = self.callsites.of(attributes.metadata()) else {
             return;
         };
+        self.sight.in_use();
+        if let Err(fault) = self.recorder.admit() {
+            self.recorder.count_loss(&fault);
+            return;
+        }
         let recording = if self.recorder.is_enabled() {
             Recording::On
         } else {
             Recording::Off
         };
-        let mut collector = Collector::new(&callsite);
-        attributes.record(&mut collector);
-        let fields = collector.fields;
         let mut call = self.recorder.new_call(Label::clip(UNNAMED_OPERATION));
-        fields.apply(&mut call);
+        attributes.record(&mut Collector::new(&callsite, |meaning, value| {
+            take_field(&mut call, meaning, value);
+        }));
         let open = OpenCall {
             call,
             callsite,
@@ -230,9 +272,10 @@ where
         else {
             return;
         };
-        let mut collector = Collector::new(&callsite);
-        values.record(&mut collector);
-        let fields = collector.fields;
+        let mut fields = Fields::default();
+        values.record(&mut Collector::new(&callsite, |meaning, value| {
+            fields.push(meaning, value);
+        }));
         self.calls
             .with(id.into_u64(), |open| fields.apply(&mut open.call));
         if callsite.begins() == Begins::AtFirstRecord {
@@ -276,7 +319,7 @@ where
             return;
         }
         self.begin(&id, &context, Pipeline::of_closed::<S>);
-        if let Some(open) = self.calls.remove(id.into_u64()) {
+        if let Some(open) = self.take(&id) {
             self.end(open);
         }
     }
@@ -300,5 +343,7 @@ impl Visit for ErrorField {
     }
 }
 
+/// The name of the span that tells whether the layer is installed.
+pub(crate) const CANARY: &str = "llm_audit.canary";
 /// The operation of a span that declares one and never says which.
 const UNNAMED_OPERATION: &str = "unknown";

@@ -7,6 +7,7 @@ use tracing::Span;
 
 use super::AuditLayer;
 use super::calls::OpenCall;
+use crate::emit::spare;
 use crate::provider::{self, Provider};
 use crate::record::{CapturedCall, Content, Ending, Failure, Label, RawText, RecordId};
 
@@ -159,18 +160,21 @@ impl AuditSpanExt for Span {
     }
 
     fn audit_input<T: Serialize + ?Sized>(&self, messages: &T) -> Result<&Self, AuditError> {
-        let content = content("the input", messages)?;
-        self.update(|call| call.input = Some(content))
+        self.update_with("the input", messages, |call, content| {
+            call.input = Some(content);
+        })
     }
 
     fn audit_system_prompt<T: Serialize + ?Sized>(&self, prompt: &T) -> Result<&Self, AuditError> {
-        let content = content("the system prompt", prompt)?;
-        self.update(|call| call.system_prompt = Some(content))
+        self.update_with("the system prompt", prompt, |call, content| {
+            call.system_prompt = Some(content);
+        })
     }
 
     fn audit_tools<T: Serialize + ?Sized>(&self, tools: &T) -> Result<&Self, AuditError> {
-        let content = content("the tools", tools)?;
-        self.update(|call| call.tools = Some(content))
+        self.update_with("the tools", tools, |call, content| {
+            call.tools = Some(content);
+        })
     }
 
     fn audit_request<T: Serialize + ?Sized>(
@@ -199,8 +203,7 @@ impl AuditSpanExt for Span {
     }
 
     fn audit_output<T: Serialize + ?Sized>(&self, messages: &T) -> Result<&Self, AuditError> {
-        let content = content("the output", messages)?;
-        self.update(|call| {
+        self.update_with("the output", messages, |call, content| {
             call.response.output = Some(content);
             call.ending = Ending::Answered;
         })
@@ -277,6 +280,12 @@ impl SpanCall for Span {
 
 trait WithCall {
     fn with_call<R>(&self, work: impl FnOnce(&mut OpenCall) -> R) -> Result<R, AuditError>;
+    fn update_with<T: Serialize + ?Sized>(
+        &self,
+        field: &'static str,
+        value: &T,
+        put: impl FnOnce(&mut CapturedCall, Content),
+    ) -> Result<&Self, AuditError>;
 }
 
 impl WithCall for Span {
@@ -286,6 +295,27 @@ impl WithCall for Span {
             layer.calls.with(id.into_u64(), work)
         });
         found.flatten().ok_or(AuditError::NotAudited)
+    }
+
+    /// Puts content on the captured call. Where no call is going on, it is not even written out.
+    fn update_with<T: Serialize + ?Sized>(
+        &self,
+        field: &'static str,
+        value: &T,
+        put: impl FnOnce(&mut CapturedCall, Content),
+    ) -> Result<&Self, AuditError> {
+        let found = self.with_subscriber(|(id, dispatch)| {
+            let layer = dispatch
+                .downcast_ref::<AuditLayer>()
+                .filter(|layer| !layer.calls.is_empty())
+                .ok_or(AuditError::NotAudited)?;
+            let content = content(field, value)?;
+            layer
+                .calls
+                .with(id.into_u64(), |open| put(&mut open.call, content))
+                .ok_or(AuditError::NotAudited)
+        });
+        found.unwrap_or(Err(AuditError::NotAudited)).map(|()| self)
     }
 }
 
@@ -328,16 +358,18 @@ pub(crate) fn content<T: Serialize + ?Sized>(
     field: &'static str,
     value: &T,
 ) -> Result<Content, AuditError> {
-    Content::canonical(value).ok_or(AuditError::NotJson { field })
+    Content::canonical_in(spare::take_text(), value).ok_or(AuditError::NotJson { field })
 }
 
 pub(crate) fn json<T: Serialize + ?Sized>(
     field: &'static str,
     value: &T,
 ) -> Result<RawText, AuditError> {
-    serde_json::to_vec(value)
-        .map(RawText::new)
-        .map_err(|_| AuditError::NotJson { field })
+    let mut text = RawText::new(Vec::new());
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => Ok(text),
+        Err(_) => Err(AuditError::NotJson { field }),
+    }
 }
 
 /// `error.type` of an error whose class nobody named.

@@ -328,7 +328,11 @@ fn a_process_that_dies_in_a_call_leaves_it_as_unknown() {
 #[test]
 fn verification_names_what_would_swallow_calls() {
     use crate::emit::installed::{NotInstalled, verify};
-    assert_eq!(verify(), Err(NotInstalled::NoLayer));
+    let none = || assert_eq!(verify(), Err(NotInstalled::NoSubscriber));
+    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), none);
+    tracing::subscriber::with_default(Registry::default(), || {
+        assert_eq!(verify(), Err(NotInstalled::NoLayer));
+    });
     let bench = Bench::new();
     audited(&bench, || assert_eq!(verify(), Ok(())));
     let filter = EnvFilter::new("off");

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::emit::spool::{Frame, Origin, SpanView};
+use crate::emit::spool::{Codes, Frame, Origin, SpanView};
 use crate::journal::{self, FrameIndex};
 use crate::record::Timestamp;
-use crate::semconv::{Signal, write_request, write_span};
+use crate::semconv::{Signal, write_item, write_request_head, write_span};
 
 /// How much goes into one request. A record that is larger goes alone.
 #[derive(Debug, Clone, Copy)]
@@ -22,10 +22,15 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct Batch {
     signal: Signal,
-    /// The payloads of the frames, behind each the span that was made from it.
-    bytes: Vec<u8>,
+    /// What a request holds: records or spans, one behind the other. Requests share it, and copy nothing.
+    body: Arc<Vec<u8>>,
+    /// What the frames' payloads have besides: of a record what stands before it, of a span all of it.
+    kept: Vec<u8>,
+    /// The seal in hand.
+    seal: Vec<u8>,
+    /// The span in hand.
+    span: Vec<u8>,
     items: Vec<Item>,
-    item_bytes: usize,
     meta: Arc<[u8]>,
     origin: Option<Origin>,
     /// The bound below which the lane has been looked at.
@@ -36,11 +41,15 @@ pub(super) struct Batch {
 #[derive(Debug)]
 struct Item {
     index: FrameIndex,
-    /// The frame's payload.
-    payload: Range<usize>,
-    /// The `LogRecord` or `Span` message.
-    message: Range<usize>,
+    /// In the body.
+    whole: Range<usize>,
+    /// How much of that stands before the message.
+    head: usize,
+    kept: Range<usize>,
 }
+
+/// A request, in pieces that are sent one behind the other.
+pub(super) type Pieces = [Bytes; 2];
 
 /// What became of a frame that a batch was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +68,11 @@ impl Batch {
     pub(super) fn new(signal: Signal) -> Self {
         Self {
             signal,
-            bytes: Vec::new(),
+            body: Arc::default(),
+            kept: Vec::new(),
+            seal: Vec::new(),
+            span: Vec::new(),
             items: Vec::new(),
-            item_bytes: 0,
             meta: Arc::new([]),
             origin: None,
             reached: FrameIndex(0),
@@ -71,53 +82,74 @@ impl Batch {
 
     /// Empties it, for frames from `from` on.
     pub(super) fn begin(&mut self, from: FrameIndex) {
-        self.bytes.clear();
-        self.bytes.shrink_to(BYTES_KEPT);
+        match Arc::get_mut(&mut self.body) {
+            Some(body) => {
+                body.clear();
+                body.shrink_to(BYTES_KEPT);
+            }
+            // A request is still on its way, though nobody waits for it any more.
+            None => self.body = Arc::default(),
+        }
+        self.kept.clear();
+        self.kept.shrink_to(BYTES_KEPT);
         self.items.clear();
-        self.item_bytes = 0;
         self.reached = from;
         self.oldest_millis = u64::MAX;
     }
 
-    /// Offers it the final record of the next frame.
-    pub(super) fn offer(&mut self, found: &journal::Frame<'_>, limits: Limits) -> Offered {
+    /// Offers it the final record of the next frame. Its code stands in a seal below `below`, if it has one.
+    pub(super) fn offer(
+        &mut self,
+        found: &journal::Frame<'_>,
+        (codes, below): (&mut Codes, FrameIndex),
+        limits: Limits,
+    ) -> Offered {
         let Some(frame) = Frame::read(found.payload) else {
             return Offered::Unknown;
         };
-        if !self.items.is_empty() && !self.is_of(found.meta) {
-            return Offered::Full;
+        if self.signal == Signal::Traces && frame.view == SpanView::None {
+            return Offered::Passed;
         }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(found.payload);
-        let payload = start..self.bytes.len();
-        let message = match (self.signal, frame.view) {
-            (Signal::Logs, _) => payload.end - frame.log_record.len()..payload.end,
-            (Signal::Traces, SpanView::Sent(identity))
-                if write_span(frame.log_record, identity, &mut self.bytes) =>
-            {
-                payload.end..self.bytes.len()
-            }
-            (Signal::Traces, _) => {
-                self.bytes.truncate(start);
-                return Offered::Passed;
-            }
-        };
-        let full =
-            self.items.len() >= limits.records || self.item_bytes + message.len() > limits.bytes;
-        if full && !self.items.is_empty() {
-            self.bytes.truncate(start);
+        if !self.items.is_empty() && (self.items.len() >= limits.records || !self.is_of(found.meta))
+        {
             return Offered::Full;
         }
         if self.items.is_empty() && !self.take_origin(found.meta) {
-            self.bytes.truncate(start);
             return Offered::Unknown;
         }
-        self.item_bytes += message.len();
+        if !codes.write(found, below, &mut self.seal) {
+            return Offered::Unknown;
+        }
+        let log_record = frame.log_record;
+        let (message, kept) = match (self.signal, frame.view) {
+            (Signal::Logs, _) => {
+                let head = found.payload.len() - log_record.len();
+                ([log_record, &self.seal], [&found.payload[..head], &[]])
+            }
+            (Signal::Traces, SpanView::Sent(identity)) => {
+                self.span.clear();
+                if !write_span(log_record, &self.seal, identity, &mut self.span) {
+                    return Offered::Passed;
+                }
+                ([&self.span[..], &[]], [found.payload, &self.seal])
+            }
+            (Signal::Traces, SpanView::None) => return Offered::Passed,
+        };
+        let length = message[0].len() + message[1].len();
+        if !self.items.is_empty() && self.body.len() + length > limits.bytes {
+            return Offered::Full;
+        }
+        let body = Arc::get_mut(&mut self.body).expect("a batch that is filled is in no request");
+        let (start, kept_from) = (body.len(), self.kept.len());
+        write_item(message, body);
+        self.kept.extend_from_slice(kept[0]);
+        self.kept.extend_from_slice(kept[1]);
         self.oldest_millis = self.oldest_millis.min(unix_millis(frame.record_id));
         self.items.push(Item {
             index: found.index,
-            payload,
-            message,
+            whole: start..body.len(),
+            head: body.len() - start - length,
+            kept: kept_from..self.kept.len(),
         });
         Offered::Taken
     }
@@ -132,24 +164,29 @@ impl Batch {
         self.items.len()
     }
 
-    /// The export request of some of its records.
-    pub(super) fn request(&self, range: Range<usize>) -> Bytes {
+    /// The export request of some of its records, at least one.
+    pub(super) fn request(&self, range: Range<usize>) -> Pieces {
         let Some(origin) = &self.origin else {
-            return Bytes::new();
+            return [Bytes::new(), Bytes::new()];
         };
-        let messages = self.items[range]
-            .iter()
-            .map(|item| &self.bytes[item.message.clone()]);
-        let mut request = Vec::with_capacity(self.item_bytes + REQUEST_HEAD + 8 * self.items.len());
-        write_request((&origin.resource, &origin.scope), messages, &mut request);
-        request.into()
+        let items = &self.items[range];
+        let from = items.first().map_or(0, |item| item.whole.start);
+        let to = items.last().map_or(from, |item| item.whole.end);
+        let mut head = Vec::with_capacity(origin.resource.len() + origin.scope.len() + 32);
+        write_request_head((&origin.resource, &origin.scope), to - from, &mut head);
+        let body = Bytes::from_owner(Shared(Arc::clone(&self.body)));
+        [head.into(), body.slice(from..to)]
     }
 
-    /// The frames' payloads of some of its records.
-    pub(super) fn payloads(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
-        self.items[range]
-            .iter()
-            .map(|item| &self.bytes[item.payload.clone()])
+    /// The frames' payloads of some of its records, complete: number and code stand last in each.
+    pub(super) fn payloads(&self, range: Range<usize>) -> impl Iterator<Item = Vec<u8>> {
+        self.items[range].iter().map(|item| {
+            let message = match self.signal {
+                Signal::Logs => item.whole.start + item.head..item.whole.end,
+                Signal::Traces => 0..0,
+            };
+            [&self.kept[item.kept.clone()], &self.body[message]].concat()
+        })
     }
 
     /// The meta of the segments that its records are from.
@@ -184,6 +221,15 @@ impl Batch {
     }
 }
 
+/// The body of a batch in a request.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// A record id is a UUIDv7: it begins with its time (RFC 9562 section 5.7).
 fn unix_millis(record_id: [u8; 16]) -> u64 {
     let mut millis = [0; 8];
@@ -193,5 +239,3 @@ fn unix_millis(record_id: [u8; 16]) -> u64 {
 
 /// Room that stays allocated between batches.
 const BYTES_KEPT: usize = 8 << 20;
-/// Room for what a request begins with, usually enough.
-const REQUEST_HEAD: usize = 1024;

@@ -14,11 +14,11 @@
 //! |---|---|
 //! | 0 | version: 1 |
 //! | 1 | signal: 1 logs, 2 traces |
-//! | 2..6 | gRPC code of the refusal, signed; 0 where it was a `partial_success` |
+//! | 2..6 | gRPC code of the refusal, or from 100 on the status of HTTP, signed; 0 where it was a `partial_success` |
 //! | 6..14 | when it was refused, nanoseconds since the Unix epoch |
 //! | 14..18, then so many | length, and the receiver's words in UTF-8, at most 1,024 bytes of them; they may repeat what was sent |
 //! | 4, then so many | length, and the meta of the spool's segment: who emitted the record |
-//! | up to the end | the payload of the spool's frame: the record |
+//! | up to the end | the record: the payload of the spool's frame, and behind it what completes its log form, number and code |
 
 #[cfg(any(feature = "cli", test))]
 mod read;
@@ -72,15 +72,16 @@ impl DeadLetterBox {
     }
 
     /// Puts records aside. When it returns they are on disk.
-    pub(super) fn keep<'a>(
+    pub(super) fn keep(
         &mut self,
         refusal: &Refusal,
         meta: &[u8],
-        payloads: impl Iterator<Item = &'a [u8]>,
+        payloads: impl Iterator<Item = impl AsRef<[u8]>>,
     ) -> Result<(), DeadLetterError> {
         let now = self.clock.now();
         let mut letter = Vec::new();
         for payload in payloads {
+            let payload = payload.as_ref();
             write(&mut letter, (self.signal, now), refusal, meta, payload);
             self.append(&letter)?;
         }
@@ -127,6 +128,7 @@ fn open(path: &Path, segment_bytes: u64, clock: &Clock) -> Result<Journal, DeadL
     let options = JournalOptions {
         segment_bytes,
         capacity_bytes: CAPACITY_BYTES,
+        writing: crate::journal::Writing::Calls,
     };
     let nonce = u64::from_le_bytes(clock.random());
     let (journal, _) = Journal::open(path, options, META, nonce)?;

@@ -1,18 +1,23 @@
 //! The delivery of one signal: batch by batch, each until every record in it is taken or put aside.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::backoff::Backoff;
 use super::batch::{Batch, Limits};
-use super::connection::{Connection, Target};
+use super::connection::Connection;
 use super::counters::{Course, SenderCounters, SignalStatus};
 use super::dead_letter::DeadLetterBox;
 use super::failure::Failure;
 use super::feed::{Feed, Found, Passed};
-use super::verdict::{Refusal, Verdict, judge};
+use super::target::Target;
+use super::verdict::{Refusal, Reply, Verdict, judge};
+use super::wire::Payload;
 use super::{Drained, SenderConfig, SenderError, Stop};
 use crate::clock::Clock;
 use crate::emit::pulse::Pulse;
@@ -22,8 +27,10 @@ use crate::semconv::Signal;
 /// What every delivery of a sender shares.
 #[derive(Debug)]
 pub(super) struct Circumstances {
-    pub(super) target: Target,
+    pub(super) logs: Target,
+    pub(super) traces: Target,
     pub(super) limits: Limits,
+    pub(super) in_flight: usize,
     pub(super) backoff: Backoff,
     pub(super) dead_letters: PathBuf,
     pub(super) spool: Arc<Spool>,
@@ -40,12 +47,20 @@ impl Circumstances {
         pulse: Arc<Pulse>,
         clock: Arc<Clock>,
     ) -> Result<Self, SenderError> {
+        let target = |signal, config| {
+            Target::new(config).map_err(|error| SenderError::Tls {
+                signal,
+                fault: error.to_string(),
+            })
+        };
         Ok(Self {
-            target: Target::parse(&config.endpoint, &config.headers, config.timeout)?,
+            logs: target(Signal::Logs, &config.logs)?,
+            traces: target(Signal::Traces, &config.traces)?,
             limits: Limits {
                 records: config.batch_records,
                 bytes: config.batch_bytes,
             },
+            in_flight: config.in_flight.max(1),
             backoff: config.backoff,
             dead_letters: config.dead_letters.clone(),
             spool,
@@ -63,11 +78,30 @@ pub(super) struct Delivery {
     shared: Arc<Circumstances>,
     signal: Signal,
     feed: Feed,
-    batch: Batch,
     limits: Limits,
-    connection: Connection,
+    connection: Arc<Connection>,
+    /// Batches that have been sent and are not settled, the oldest first.
+    under_way: VecDeque<UnderWay>,
+    spare: Vec<Batch>,
     refused: DeadLetterBox,
     pauses: Pauses,
+}
+
+/// A batch on its way.
+#[derive(Debug)]
+struct UnderWay {
+    lane: Arc<Lane>,
+    batch: Batch,
+    /// Absent where there is nothing in it to be sent.
+    sent: Option<Sent>,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+struct Sent {
+    payload: Payload,
+    bytes: usize,
+    reply: JoinHandle<Reply>,
 }
 
 impl Delivery {
@@ -75,12 +109,17 @@ impl Delivery {
     pub(super) fn new(shared: Arc<Circumstances>, signal: Signal) -> Self {
         let stream = shared.spool.own().stream();
         let clock = Arc::clone(&shared.clock);
+        let target = match signal {
+            Signal::Logs => shared.logs.clone(),
+            Signal::Traces => shared.traces.clone(),
+        };
         Self {
             signal,
             feed: Feed::new(Arc::clone(&shared.spool), consumer(signal)),
-            batch: Batch::new(signal),
             limits: shared.limits,
-            connection: shared.target.connect(signal),
+            connection: Arc::new(Connection::new(target)),
+            under_way: VecDeque::new(),
+            spare: Vec::new(),
             refused: DeadLetterBox::new(&shared.dead_letters, signal, stream, clock),
             pauses: Pauses::new(Arc::clone(&shared), signal),
             shared,
@@ -91,37 +130,68 @@ impl Delivery {
     pub(super) async fn run(mut self) -> Drained {
         loop {
             let seen = self.shared.pulse.beats();
-            let found = self.feed.next(&mut self.batch, self.limits);
+            let left = self.send_ahead();
             self.count_passed();
-            match found {
-                Found::Batch(lane) => {
-                    if self.deliver(&lane).await == Delivered::NotNow {
-                        return Drained::Rest;
-                    }
+            if let Some(oldest) = self.under_way.pop_front() {
+                if self.settle(oldest).await == Delivered::NotNow {
+                    return Drained::Rest;
                 }
-                Found::More => tokio::task::yield_now().await,
-                Found::Nothing if self.shared.stop.is_called() => return Drained::Everything,
-                Found::Unreadable if self.shared.stop.is_called() => return Drained::Rest,
-                Found::Nothing => {
+                continue;
+            }
+            match left {
+                Left::Unknown => {}
+                Left::Nothing if self.shared.stop.is_called() => return Drained::Everything,
+                Left::Unreadable if self.shared.stop.is_called() => return Drained::Rest,
+                Left::Nothing => {
                     self.refused.close();
                     self.shared.pulse.beaten(seen).await;
                 }
-                Found::Unreadable => self.pauses.after(Failure::Spool, None).await,
+                Left::Unreadable => self.pauses.after(Failure::Spool, None).await,
             }
         }
     }
 
-    /// Sends the batch, and what is refused of it in halves, in order. The cursor follows.
-    async fn deliver(&mut self, lane: &Lane) -> Delivered {
-        let oldest_in_flight = self.batch.oldest();
+    /// Sends as many batches as may be under way at once: one, until the receiver has taken one.
+    fn send_ahead(&mut self) -> Left {
+        let most = match self.pauses.standing {
+            Standing::Good => self.shared.in_flight,
+            Standing::Unknown => 1,
+        };
+        while self.under_way.len() < most {
+            let mut batch = self.spare.pop().unwrap_or_else(|| Batch::new(self.signal));
+            match self.feed.next(&mut batch, self.limits) {
+                Found::Batch(lane) => {
+                    let whole = 0..batch.len();
+                    let sent = (!whole.is_empty()).then(|| self.send(&batch, whole));
+                    self.under_way.push_back(UnderWay { lane, batch, sent });
+                }
+                nothing => {
+                    self.spare.push(batch);
+                    return match nothing {
+                        Found::Unreadable => Left::Unreadable,
+                        _ => Left::Nothing,
+                    };
+                }
+            }
+        }
+        Left::Unknown
+    }
+
+    /// Waits until it is settled what becomes of a batch; sends what is refused of it in halves, in order. The cursor
+    /// follows.
+    async fn settle(&mut self, under_way: UnderWay) -> Delivered {
+        let UnderWay { lane, batch, sent } = under_way;
+        let consumer = consumer(self.signal);
+        let oldest_in_flight = batch.oldest();
         self.update(|status| status.oldest_in_flight = oldest_in_flight);
-        let mut refusals = 0;
-        let whole = 0..self.batch.len();
-        let mut open = vec![whole];
-        while let Some(range) = open.pop() {
-            let request = self.batch.request(range.clone());
-            let bytes = request.len();
-            let verdict = match self.insist(request, range.len()).await {
+        let (mut sent, mut refusals) = (sent, 0);
+        let mut open = vec![0..batch.len()];
+        while let Some(range) = open.pop().filter(|range| !range.is_empty()) {
+            let first = sent
+                .take()
+                .unwrap_or_else(|| self.send(&batch, range.clone()));
+            let bytes = first.bytes;
+            let verdict = match self.insist(first, range.len()).await {
                 Settled::Parked => return Delivered::NotNow,
                 Settled::Verdict(verdict) => verdict,
             };
@@ -143,33 +213,58 @@ impl Delivery {
                 | Settlement::Refused(refusal)
                 | Settlement::TooLarge(refusal) => {
                     refusals += range.len();
-                    self.put_aside(&refusal, range.clone()).await;
+                    self.put_aside(&refusal, &batch, range.clone()).await;
                 }
             }
-            lane.advance(consumer(self.signal), self.batch.bound(range.end));
+            lane.advance(consumer, batch.bound(range.end));
         }
+        lane.advance(consumer, batch.bound(batch.len()));
         if refusals == 0 {
             self.refused.close();
         }
         self.update(|status| status.oldest_in_flight = None);
+        self.spare.push(batch);
         Delivered::Done
     }
 
+    fn send(&self, batch: &Batch, range: Range<usize>) -> Sent {
+        let request = batch.request(range);
+        let bytes = request.iter().map(bytes::Bytes::len).sum();
+        let payload = self.connection.target().payload(request);
+        Sent {
+            reply: self.export(&payload),
+            payload,
+            bytes,
+        }
+    }
+
+    fn export(&self, payload: &Payload) -> JoinHandle<Reply> {
+        let (connection, payload) = (Arc::clone(&self.connection), payload.clone());
+        tokio::spawn(async move { connection.export(payload).await })
+    }
+
     /// Sends the same bytes until the receiver settles what becomes of them.
-    async fn insist(&mut self, request: bytes::Bytes, records: usize) -> Settled {
+    async fn insist(&mut self, sent: Sent, records: usize) -> Settled {
+        let Sent {
+            payload, mut reply, ..
+        } = sent;
         loop {
-            let reply = self.connection.export(request.clone()).await;
-            let settlement = match judge(self.signal, records, &reply) {
+            let answer = reply.await;
+            let answer = answer.unwrap_or(Reply::Failed(Failure::Crashed));
+            let now = self.shared.clock.now();
+            let settlement = match judge(self.signal, records, &answer, now) {
                 Verdict::Later { why, asked } => {
                     self.pauses.after(why, asked).await;
+                    reply = self.export(&payload);
                     continue;
                 }
-                Verdict::Parked if self.shared.stop.is_called() => {
+                Verdict::Parked(_) if self.shared.stop.is_called() => {
                     self.shared.spool.park_spans(true);
                     return Settled::Parked;
                 }
-                Verdict::Parked => {
-                    self.pauses.parked().await;
+                Verdict::Parked(why) => {
+                    self.pauses.parked(why).await;
+                    reply = self.export(&payload);
                     continue;
                 }
                 Verdict::Poisoned(refusal) => Settlement::Poisoned(refusal),
@@ -187,11 +282,11 @@ impl Delivery {
     }
 
     /// Puts records aside that were refused for good. They stay in the spool until that has succeeded.
-    async fn put_aside(&mut self, refusal: &Refusal, range: Range<usize>) {
+    async fn put_aside(&mut self, refusal: &Refusal, batch: &Batch, range: Range<usize>) {
         let count = range.len() as u64;
         loop {
-            let payloads = self.batch.payloads(range.clone());
-            match self.refused.keep(refusal, self.batch.meta(), payloads) {
+            let payloads = batch.payloads(range.clone());
+            match self.refused.keep(refusal, batch.meta(), payloads) {
                 Ok(()) => break,
                 Err(_) => {
                     self.refused.close();
@@ -256,6 +351,7 @@ struct Pauses {
     shared: Arc<Circumstances>,
     signal: Signal,
     failures: u32,
+    standing: Standing,
     /// Whether a pause has been cut short by the stop.
     hurried: bool,
 }
@@ -266,6 +362,7 @@ impl Pauses {
             shared,
             signal,
             failures: 0,
+            standing: Standing::Unknown,
             hurried: false,
         }
     }
@@ -279,9 +376,8 @@ impl Pauses {
     }
 
     /// Pauses for long.
-    async fn parked(&mut self) {
+    async fn parked(&mut self, why: Failure) {
         let pause = PARKED.max(self.shared.backoff.most);
-        let why = Failure::Status(tonic::Code::Unimplemented);
         self.shared.spool.park_spans(true);
         self.make(why, pause, Course::Parked).await;
     }
@@ -289,6 +385,7 @@ impl Pauses {
     /// It went well.
     fn over(&mut self) {
         self.failures = 0;
+        self.standing = Standing::Good;
         if self.signal == Signal::Traces {
             self.shared.spool.park_spans(false);
         }
@@ -301,6 +398,7 @@ impl Pauses {
     /// Whoever stops the sender ends the pause, or the next one, for one more attempt.
     async fn make(&mut self, why: Failure, pause: Duration, course: Course) {
         let now = self.shared.clock.now();
+        self.standing = Standing::Unknown;
         self.shared.counters.update(self.signal, |status| {
             status.failed_attempts += 1;
             status.failing_since.get_or_insert(now);
@@ -321,6 +419,23 @@ impl Pauses {
             .counters
             .update(self.signal, |status| status.pause = None);
     }
+}
+
+/// Whether the receiver takes what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It did, the last time.
+    Good,
+    Unknown,
+}
+
+/// What there was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// More than may be under way, or nobody has looked.
+    Unknown,
+    Unreadable,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::{Batch, Limits, Offered};
-use crate::emit::spool::{Consumer, FINAL, Lane, Spool};
+use crate::emit::spool::{Codes, Consumer, FINAL, Lane, Spool};
 use crate::journal::{self, Entry, FrameIndex, FrameKind, ReadError, Reader};
 use crate::record::StreamId;
 
@@ -21,10 +21,8 @@ pub(super) struct Feed {
 /// What a feed came upon.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The batch is filled from this lane.
+    /// The batch is filled from this lane; with nothing where there was nothing in it for this consumer.
     Batch(Arc<Lane>),
-    /// So far nothing for this consumer, and there is more to look at.
-    More,
     /// Nothing that is durable is left.
     Nothing,
     /// Nothing is left but in lanes that could not be read.
@@ -44,7 +42,10 @@ pub(super) struct Passed {
 #[derive(Debug)]
 struct Course {
     stream: StreamId,
+    /// The bound that the last batch reached.
+    told: FrameIndex,
     reader: Reader,
+    codes: Codes,
     /// A frame that was read, and belongs into the next batch.
     held: Option<Held>,
 }
@@ -68,8 +69,8 @@ impl Feed {
         }
     }
 
-    /// Fills the batch from the next lane that has something. What is not for this consumer is had when it has been
-    /// looked at.
+    /// Fills the batch from the next lane that has something. It goes on behind the batches before, whatever has become
+    /// of them.
     pub(super) fn next(&mut self, batch: &mut Batch, limits: Limits) -> Found {
         let lanes = self.spool.lanes();
         self.courses
@@ -79,15 +80,9 @@ impl Feed {
             self.turn = (self.turn + 1) % lanes.len();
             let lane = &lanes[self.turn];
             match self.fill(lane, batch, limits) {
-                Ok(_) if batch.len() > 0 => return Found::Batch(Arc::clone(lane)),
-                Ok(scanned) => {
-                    lane.advance(self.consumer, batch.bound(0));
-                    if scanned >= SCANNED_AT_ONCE {
-                        outcome = Found::More;
-                    }
-                }
-                Err(_) if matches!(outcome, Found::Nothing) => outcome = Found::Unreadable,
-                Err(_) => {}
+                Ok(Filled::Something) => return Found::Batch(Arc::clone(lane)),
+                Ok(Filled::Nothing) => {}
+                Err(_) => outcome = Found::Unreadable,
             }
         }
         outcome
@@ -98,36 +93,51 @@ impl Feed {
         std::mem::take(&mut self.passed_over)
     }
 
-    /// Fills the batch from this lane; returns how many frames were looked at.
-    fn fill(&mut self, lane: &Lane, batch: &mut Batch, limits: Limits) -> Result<usize, ReadError> {
+    /// Fills the batch from this lane.
+    fn fill(
+        &mut self,
+        lane: &Lane,
+        batch: &mut Batch,
+        limits: Limits,
+    ) -> Result<Filled, ReadError> {
         let (durable, consumer) = (lane.durable(), self.consumer);
         let known = self
             .courses
             .iter()
             .position(|course| course.stream == lane.stream());
         let at = known.unwrap_or_else(|| {
+            let from = lane.position(consumer);
             self.courses.push(Course {
                 stream: lane.stream(),
-                reader: lane.journal().reader(lane.position(consumer)),
+                told: from,
+                reader: lane.journal().reader(from),
+                codes: lane.codes(from),
                 held: None,
             });
             self.courses.len() - 1
         });
         let course = &mut self.courses[at];
-        batch.begin(lane.position(consumer));
+        let mut offer = |batch: &mut Batch, frame: &journal::Frame<'_>| {
+            if frame.kind == FINAL {
+                batch.offer(frame, (&mut course.codes, durable), limits)
+            } else {
+                Offered::Passed
+            }
+        };
+        batch.begin(course.told);
         if let Some(held) = course.held.take() {
-            self.passed_over.unknown += offer(batch, &held.frame(), limits).unknown();
+            self.passed_over.unknown += offer(batch, &held.frame()).unknown();
             batch.reach(FrameIndex(held.index.0 + 1));
         }
-        for scanned in 0..SCANNED_AT_ONCE {
+        for _ in 0..SCANNED_AT_ONCE {
             let expected = course.reader.position();
             let entry = match course.reader.next(durable) {
                 // What has been read is not read again: it goes first, and the error comes back.
-                Err(_) if batch.len() > 0 => return Ok(scanned),
+                Err(_) if batch.bound(batch.len()) > course.told => break,
                 entry => entry?,
             };
             match entry {
-                None => return Ok(scanned),
+                None => break,
                 Some(Entry::Damage(damage)) => {
                     self.passed_over.released += damage.missing.start.0.saturating_sub(expected.0);
                     if consumer == Consumer::Logs {
@@ -137,26 +147,30 @@ impl Feed {
                 }
                 Some(Entry::Frame(frame)) => {
                     self.passed_over.released += frame.index.0.saturating_sub(expected.0);
-                    let offered = offer(batch, &frame, limits);
+                    let offered = offer(batch, &frame);
                     if offered == Offered::Full {
                         course.held = Some(Held::copy(&frame));
-                        return Ok(scanned);
+                        break;
                     }
                     self.passed_over.unknown += offered.unknown();
                     batch.reach(FrameIndex(frame.index.0 + 1));
                 }
             }
         }
-        Ok(SCANNED_AT_ONCE)
+        let reached = batch.bound(batch.len());
+        let before = std::mem::replace(&mut course.told, reached);
+        Ok(if reached > before {
+            Filled::Something
+        } else {
+            Filled::Nothing
+        })
     }
 }
 
-fn offer(batch: &mut Batch, frame: &journal::Frame<'_>, limits: Limits) -> Offered {
-    if frame.kind == FINAL {
-        batch.offer(frame, limits)
-    } else {
-        Offered::Passed
-    }
+/// Whether a lane had frames that had not been looked at.
+enum Filled {
+    Nothing,
+    Something,
 }
 
 impl Offered {

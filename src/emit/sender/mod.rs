@@ -3,11 +3,13 @@
 //! # What holds
 //!
 //! * **Only what is durable is sent**, in the order of each lane, and a lane's cursor moves only when the receiver has
-//!   taken a record, or when a record that it refused for good is on disk as a [dead letter](dead_letter). What an answer
+//!   taken a record and all before it, or when a record that it refused for good is on disk as a [dead letter](dead_letter). What an answer
 //!   means is in the table of [`verdict`].
 //! * **At least once, byte for byte.** A request is put together once and sent again as it is. Records keep their bytes for
 //!   ever; receivers drop duplicates by record id. Halving a refused batch, and a crash, repeat records.
 //! * **One poisoned record holds nobody up.** A batch that is refused is halved down to single records.
+//! * **Several requests are under way at once**, as long as the receiver takes them, and one where it does not. They are
+//!   settled in their order; a receiver that is quicker with a later one has it earlier. Numbers tell the order.
 //! * **Signals do not wait for each other.** Each has its own cursor, connection, pauses and task.
 //! * **Nothing of the host is borrowed.** The sender has a thread and a runtime of its own, and stops from any thread, also
 //!   one of a runtime that waits for it.
@@ -16,15 +18,28 @@
 
 mod backoff;
 mod batch;
+mod compression;
 mod connection;
 mod counters;
 mod dead_letter;
 mod delivery;
+mod dial;
+mod endpoint;
 mod failure;
 mod feed;
+mod grpc;
+mod headers;
+mod http_form;
+#[cfg(any(feature = "cli", test))]
+#[allow(dead_code, reason = "`llm-audit doctor` reads all of it")]
+pub(crate) mod probe;
+mod rpc_status;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod verdict;
+mod wire;
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -42,6 +57,10 @@ pub(crate) use self::dead_letter::{DeadLetter, dead_letters};
 #[cfg(test)]
 use self::failure::Failure;
 
+pub(crate) use self::endpoint::{Endpoint, Reach, Scheme};
+pub(crate) use self::headers::Header;
+pub(crate) use self::target::{Certificates, ClientCertificate, TargetConfig};
+
 use self::delivery::{Circumstances, supervise};
 use super::health::Health;
 use super::pulse::Pulse;
@@ -51,18 +70,18 @@ use crate::record::Timestamp;
 use crate::semconv::Signal;
 
 /// What a sender is told.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct SenderConfig {
-    /// The receiver: `http://host:port`.
-    pub(crate) endpoint: String,
-    /// Headers of every request. The values are secrets, and are shown nowhere.
-    pub(crate) headers: Vec<(String, String)>,
-    /// How long a connection may take to be made, and an answer to come.
-    pub(crate) timeout: Duration,
+    /// Where log records go.
+    pub(crate) logs: TargetConfig,
+    /// Where spans go.
+    pub(crate) traces: TargetConfig,
     /// The most records in one request.
     pub(crate) batch_records: usize,
     /// The most bytes of records in one request, but for a single record that is larger.
     pub(crate) batch_bytes: usize,
+    /// The most requests that are under way at once, for each signal.
+    pub(crate) in_flight: usize,
     /// The pauses between attempts.
     pub(crate) backoff: Backoff,
     /// The directory for what is refused for good.
@@ -72,14 +91,19 @@ pub(crate) struct SenderConfig {
 }
 
 impl SenderConfig {
-    /// The defaults: requests of at most 512 records and 2 MiB, ten seconds for each, pauses from 250 ms to 30 s.
-    pub(crate) fn new(endpoint: &str, dead_letters: PathBuf, spans: Spans) -> Self {
+    /// The defaults: requests of at most 512 records and 2 MiB, pauses from 250 ms to 30 s.
+    pub(crate) fn new(
+        logs: TargetConfig,
+        traces: TargetConfig,
+        dead_letters: PathBuf,
+        spans: Spans,
+    ) -> Self {
         Self {
-            endpoint: endpoint.to_owned(),
-            headers: Vec::new(),
-            timeout: Duration::from_secs(10),
+            logs,
+            traces,
             batch_records: 512,
             batch_bytes: 2 << 20,
+            in_flight: 4,
             backoff: Backoff {
                 first: Duration::from_millis(250),
                 most: Duration::from_secs(30),
@@ -110,22 +134,10 @@ pub(crate) enum Drained {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum SenderError {
-    #[error("header {name:?} is binary, and only headers of text can be given")]
-    BinaryHeader { name: String },
-    #[error("the endpoint holds credentials: give them in a header")]
-    Credentials,
-    #[error("endpoint {value:?} is not of the form http://host:port")]
-    Endpoint { value: String },
-    #[error("{name:?} is no name for a header of a request")]
-    HeaderName { name: String },
-    #[error("the value of header {name:?} has other than visible ASCII characters")]
-    HeaderValue { name: String },
     #[error("cannot start the sender's thread: {source}")]
     Thread { source: io::Error },
-    #[error(
-        "endpoint {value:?} needs TLS, which is not there yet: send over http to a collector on this machine"
-    )]
-    Tls { value: String },
+    #[error("no TLS for {}: {fault}", signal.as_str())]
+    Tls { signal: Signal, fault: String },
 }
 
 /// A sender at work. Dropping it stops it at once.
@@ -207,7 +219,7 @@ impl Sender {
             });
         };
         thread::Builder::new()
-            .name("llm-audit-sender".to_owned())
+            .name(THREAD.to_owned())
             .spawn(thread)
             .and_then(|_| {
                 ready
@@ -232,7 +244,11 @@ fn work(
     started: &SyncSender<io::Result<()>>,
 ) {
     // A current-thread runtime runs every task on this thread, where nobody listens to spans and events.
-    let runtime = match Builder::new_current_thread().enable_all().build() {
+    let built = Builder::new_current_thread()
+        .thread_name(THREAD)
+        .enable_all()
+        .build();
+    let runtime = match built {
         Ok(runtime) => runtime,
         Err(error) => {
             started.send(Err(error)).ok();
@@ -342,23 +358,64 @@ impl Drop for Farewell {
     }
 }
 
-impl fmt::Debug for SenderConfig {
-    /// Shows no value of a header.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("SenderConfig")
-            .field("endpoint", &self.endpoint)
-            .field("headers", &headers)
-            .field("timeout", &self.timeout)
-            .field("batch_records", &self.batch_records)
-            .field("batch_bytes", &self.batch_bytes)
-            .field("backoff", &self.backoff)
-            .field("dead_letters", &self.dead_letters)
-            .field("spans", &self.spans)
-            .finish()
+/// Without the feature there is no TLS, and a receiver that needs it is refused when the sender is made.
+#[cfg(not(feature = "tls"))]
+mod tls {
+    use std::convert::Infallible;
+    use std::fmt;
+
+    use tokio::net::TcpStream;
+
+    use super::dial::Speech;
+    use super::target::Certificates;
+    use crate::emit::otlp::Protocol;
+
+    #[derive(Debug, Clone)]
+    pub(super) struct Tls(Infallible);
+
+    #[derive(Debug, thiserror::Error)]
+    pub(super) enum TlsError {
+        #[error(
+            "https needs the feature `tls` of llm-audit: switch it on, or send over http to a collector on this machine"
+        )]
+        NotBuilt,
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum TlsFault {}
+
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Trouble;
+
+    impl Tls {
+        pub(super) fn new(_: &Certificates, _: &str, _: Protocol) -> Result<Self, TlsError> {
+            Err(TlsError::NotBuilt)
+        }
+
+        pub(super) async fn connect(
+            &self,
+            _: TcpStream,
+            _: &Trouble,
+        ) -> Result<(TcpStream, Speech), TlsFault> {
+            match self.0 {}
+        }
+    }
+
+    impl Trouble {
+        pub(super) fn fault(&self) -> Option<TlsFault> {
+            None
+        }
+    }
+
+    impl fmt::Display for TlsFault {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match *self {}
+        }
     }
 }
 
+/// The name of the sender's thread, and of one that looks names up for it.
+const THREAD: &str = "llm-audit-sender";
 /// What the thread may take beyond the deadline before it is no longer waited for.
 const GRACE: Duration = Duration::from_millis(250);
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use self::collector::Collector;
 use super::*;
+use crate::emit::otlp::{Compression, Protocol};
 use crate::emit::spool::{Consumer, FINAL, Lane, Origin, SpanView};
 use crate::journal::JournalOptions;
 use crate::record::keyring::Keyring;
@@ -24,19 +25,21 @@ struct Trail {
     spool: Arc<Spool>,
     pulse: Arc<Pulse>,
     clock: Arc<Clock>,
-    keys: Keyring,
+    keys: Arc<Keyring>,
 }
 
 impl Trail {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(Clock::system());
+        let keys = Keyring::generate(Timestamp::from_unix_nanos(0), [[1; 32], [2; 32]]);
+        let keys = Arc::new(keys);
         Self {
-            spool: Arc::new(open(&directory, "billing", &clock)),
+            spool: Arc::new(open(&directory, "billing", &keys, &clock)),
             directory,
             pulse: Arc::default(),
             clock,
-            keys: Keyring::generate(Timestamp::from_unix_nanos(0), [[1; 32], [2; 32]]),
+            keys,
         }
     }
 
@@ -47,12 +50,12 @@ impl Trail {
         } = self;
         drop(Arc::into_inner(spool).expect("nobody else holds the spool"));
         let trail = Self {
-            spool: Arc::new(open(&directory, service, &self.clock)),
+            spool: Arc::new(open(&directory, service, &self.keys, &self.clock)),
             directory,
             pulse: Arc::default(),
             ..self
         };
-        let orphans = trail.spool.adopt(&trail.keys, &trail.clock);
+        let orphans = trail.spool.adopt(&trail.clock);
         assert!(orphans > 0, "there is a lane to take over");
         trail
     }
@@ -68,7 +71,7 @@ impl Trail {
     }
 
     fn write(&self, record: AuditRecord, view: SpanView) {
-        self.lane().finish(record, view, &self.keys, None).unwrap();
+        self.lane().finish_record(record, view, None).unwrap();
     }
 
     fn publish(&self) {
@@ -86,11 +89,11 @@ impl Trail {
 
     fn config(&self, collector: &Collector) -> SenderConfig {
         SenderConfig {
-            endpoint: collector.endpoint(),
-            headers: Vec::new(),
-            timeout: PATIENCE,
+            logs: target(&collector.endpoint(), Signal::Logs),
+            traces: target(&collector.endpoint(), Signal::Traces),
             batch_records: 512,
             batch_bytes: 2 << 20,
+            in_flight: 4,
             backoff: Backoff {
                 first: Duration::from_millis(1),
                 most: Duration::from_millis(20),
@@ -130,10 +133,24 @@ impl Trail {
     }
 }
 
-fn open(directory: &TempDir, service: &str, clock: &Clock) -> Spool {
+/// A receiver of OTLP/gRPC.
+fn target(endpoint: &str, signal: Signal) -> TargetConfig {
+    let endpoint = Endpoint::parse(endpoint, Protocol::Grpc, signal, Reach::All, Scheme::Http);
+    TargetConfig {
+        endpoint: endpoint.unwrap(),
+        protocol: Protocol::Grpc,
+        headers: Vec::new(),
+        timeout: PATIENCE,
+        compression: Compression::None,
+        certificates: Certificates::default(),
+    }
+}
+
+fn open(directory: &TempDir, service: &str, keys: &Arc<Keyring>, clock: &Clock) -> Spool {
     let options = JournalOptions {
         segment_bytes: 1 << 20,
         capacity_bytes: 8 << 20,
+        writing: crate::journal::Writing::Calls,
     };
     let consumers = vec![Consumer::Logs, Consumer::Traces];
     let origin = Origin::new(Some(&Label::clip(service)), &[]);
@@ -142,6 +159,7 @@ fn open(directory: &TempDir, service: &str, clock: &Clock) -> Spool {
         options,
         consumers,
         &origin,
+        Arc::clone(keys),
         clock,
     )
     .unwrap()

@@ -1,18 +1,21 @@
-//! What a spool's frames hold, version 1.
+//! What a spool's frames hold, version 2.
 //!
-//! A frame's kind is 1 for a start and 2 for a final record. Its payload, integers little-endian:
+//! A frame's kind is 1 for a start, 2 for a final record and 3 for a [seal](super::seal) of final records. The payload of
+//! the first two, integers little-endian:
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0 | version: 1 |
+//! | 0 | version: 2 |
 //! | 1 | flags: bit 0 the record is sent as a span too, bit 1 the span shows the user's identifier |
 //! | 2..18 | record id |
 //! | 18..26 | the record's number in its stream; all ones in a start |
-//! | 26.. | the OTLP `LogRecord` message: of a final record complete; of a start what the record would be if no end were ever seen, without number and code |
+//! | 26.. | the OTLP `LogRecord` message without number and authentication code: of a final record as it was when it ended; of a start what the record would be if no end were ever seen |
 //!
 //! A segment's meta is the emitter's resource: a byte version 1, then two `u32` lengths and the bytes that every export
 //! request begins with (see [`scope_and_resource`](crate::semconv::scope_and_resource)), then the service's name in
 //! UTF-8 up to the end.
+
+use std::sync::Arc;
 
 use crate::journal::FrameKind;
 use crate::record::{Label, RecordId};
@@ -22,6 +25,9 @@ use crate::semconv::{SpanIdentity, scope_and_resource};
 pub(crate) const START: FrameKind = FrameKind(1);
 /// Kind of a frame that holds a final record.
 pub(crate) const FINAL: FrameKind = FrameKind(2);
+
+/// Kind of a frame that holds the authentication codes of final records.
+pub(crate) const SEAL: FrameKind = FrameKind(3);
 
 /// How a record goes to trace backends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +63,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) record_id: [u8; 16],
     /// Absent in a start.
     pub(crate) seq: Option<u64>,
+    /// The log form, without number and authentication code.
     pub(crate) log_record: &'a [u8],
 }
 
@@ -111,7 +118,7 @@ impl Origin {
     }
 
     pub(crate) fn to_meta(&self) -> Vec<u8> {
-        let mut meta = vec![VERSION];
+        let mut meta = vec![META_VERSION];
         for part in [&self.resource, &self.scope] {
             meta.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
             meta.extend_from_slice(part);
@@ -133,7 +140,7 @@ impl Origin {
         let (resource, scope) = (part()?, part()?);
         let service = std::str::from_utf8(rest).ok()?;
         let service = (!service.is_empty()).then(|| Label::clip(service));
-        (version == VERSION).then_some(Self {
+        (version == META_VERSION).then_some(Self {
             resource,
             scope,
             service,
@@ -141,7 +148,26 @@ impl Origin {
     }
 }
 
-const VERSION: u8 = 1;
+/// The origin of the frame in hand, read once a segment.
+#[derive(Debug, Default)]
+pub(crate) struct KnownOrigin {
+    known: Option<(Arc<[u8]>, Option<Origin>)>,
+}
+
+impl KnownOrigin {
+    /// The origin that a segment's meta names; `None` where it is of no version known here.
+    pub(crate) fn of(&mut self, meta: &Arc<[u8]>) -> Option<&Origin> {
+        let known = self.known.take();
+        let known = known.filter(|(known, _)| Arc::ptr_eq(known, meta));
+        let (_, origin) = self
+            .known
+            .insert(known.unwrap_or_else(|| (Arc::clone(meta), Origin::from_meta(meta))));
+        origin.as_ref()
+    }
+}
+
+const VERSION: u8 = 2;
+const META_VERSION: u8 = 1;
 const HEAD: usize = 26;
 const NO_SEQ: u64 = u64::MAX;
 
@@ -161,7 +187,7 @@ mod tests {
             b"log",
         );
         let golden = [
-            &[1, 3][..],
+            &[2, 3][..],
             &[
                 0x01, 0x92, 0x34, 0x56, 0x78, 0x9a, 0x7f, 0xff, 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff,
                 0xff, 0xff,
@@ -185,8 +211,8 @@ mod tests {
 
     #[test]
     fn payloads_of_other_versions_and_short_ones_are_not_read() {
-        assert!(Frame::read(&[2; 40]).is_none());
-        assert!(Frame::read(&[1; 25]).is_none());
+        assert!(Frame::read(&[1; 40]).is_none());
+        assert!(Frame::read(&[2; 25]).is_none());
         assert!(Origin::from_meta(&[]).is_none());
         assert!(Origin::from_meta(&[1, 9, 0, 0, 0]).is_none());
     }

@@ -1,26 +1,31 @@
 //! A lane: the part of the spool that one emitter stream writes, a journal of its own.
 
+mod losses;
+mod place;
 mod release;
+mod starts;
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use self::losses::system_record;
+pub(crate) use self::starts::StartToken;
+
+use self::losses::{GAP_ROOM, Losses};
+use self::starts::Starts;
 use super::finals::Finals;
 use super::frame::{self, Origin, SpanView};
 use super::recovery::{self, RecoverError, Remains};
+use super::seal::{Codes, Sealer};
 use crate::journal::{
     AppendError, FrameIndex, Journal, JournalError, JournalOptions, Room, SyncError,
 };
 use crate::record::keyring::Keyring;
-use crate::record::{
-    AuditRecord, Body, Envelope, JsonText, Label, RecordId, StreamId, StreamPosition, System,
-    SystemEvent, Timestamp, canonical,
-};
+use crate::record::{AuditRecord, Label, RecordId, StreamId, StreamPosition, Timestamp};
 use crate::semconv::LogForm;
 
 /// A stream's part of the spool. Appending is for many threads at a time; syncing, releasing and reading go on beside.
@@ -37,8 +42,10 @@ pub(crate) struct Lane {
     /// The bound below which damage has been told.
     damage_told: AtomicU64,
     state: Mutex<State>,
-    /// Buffers for making frames, used again, so that appending allocates nothing in the long run.
-    buffers: Mutex<Vec<Buffers>>,
+    keys: Arc<Keyring>,
+    sealer: Mutex<Sealer>,
+    /// The bound below which all is on disk, sealed.
+    durable: AtomicU64,
     totals: Totals,
 }
 
@@ -72,26 +79,14 @@ struct Position {
     saved: AtomicU64,
 }
 
-#[derive(Debug)]
 struct State {
     next_seq: u64,
-    /// Open starts: the index that a start was given, and where it stands now that it may have been copied forward.
-    starts: BTreeMap<u64, u64>,
+    starts: Starts,
     finals: Finals,
-    /// Losses that no gap record tells yet, by reason.
-    losses: BTreeMap<&'static str, u64>,
-    /// Those of them that stand in the lane's note.
-    noted: BTreeMap<&'static str, u64>,
-    /// Whether room for a gap record is reserved.
-    gap_room: bool,
+    losses: Losses,
     /// Open starts whose end has no room reserved: the start was copied forward into it.
     without_room: u64,
-}
-
-#[derive(Debug, Default)]
-struct Buffers {
-    canonical: canonical::CanonicalForm,
-    log: LogForm,
+    /// The payload of the frame in hand.
     payload: Vec<u8>,
 }
 
@@ -103,17 +98,6 @@ pub(crate) struct Totals {
     dropped: AtomicU64,
 }
 
-/// A start that was recorded. Its end finds room reserved.
-#[derive(Debug)]
-pub(crate) struct StartToken(u64);
-
-impl StartToken {
-    /// The frame that the start was given.
-    pub(crate) fn index(&self) -> FrameIndex {
-        FrameIndex(self.0)
-    }
-}
-
 impl Lane {
     /// Opens a new lane in a directory that does not exist yet.
     pub(crate) fn create(
@@ -122,10 +106,13 @@ impl Lane {
         stream: StreamId,
         origin: &Origin,
         consumers: &[Consumer],
+        keys: Arc<Keyring>,
         nonce: u64,
     ) -> Result<Self, JournalError> {
         let (journal, _) = Journal::open(path, options, &origin.to_meta(), nonce)?;
-        let lane = Self::new(path, journal, options, (stream, origin.service.clone()), 0)
+        let service = origin.service.clone();
+        let sealer = Sealer::new(&journal, journal.first());
+        let lane = Self::new(path, journal, options, (stream, service), keys, sealer)
             .map_err(RecoverError::into_journal)?;
         // Whose records these are stands on disk from the beginning: see `is_owed_to`.
         for consumer in consumers {
@@ -134,7 +121,7 @@ impl Lane {
                 .map_err(|error| RecoverError::from(error).into_journal())?;
         }
         // What is lost when the lane fills up at once is to be told too.
-        lane.state().gap_room = lane.journal.reserve(GAP_ROOM).is_ok();
+        lane.state().losses.gap_room = lane.journal.reserve(GAP_ROOM).is_ok();
         Ok(lane)
     }
 
@@ -151,7 +138,7 @@ impl Lane {
         path: &Path,
         options: JournalOptions,
         stream: StreamId,
-        keys: &Keyring,
+        keys: Arc<Keyring>,
         now: (Timestamp, impl Fn() -> RecordId),
         nonce: u64,
     ) -> Result<Self, RecoverError> {
@@ -164,8 +151,10 @@ impl Lane {
         };
         let (journal, recovered) = Journal::open(path, unlimited, &origin.to_meta(), nonce)?;
         let remains = Remains::read(&journal, &recovered)?;
-        let next_seq = remains.next_seq;
-        let lane = Self::new(path, journal, options, (stream, origin.service), next_seq)?;
+        let sealer = Sealer::new(&journal, remains.unsealed_from(&journal));
+        let service = origin.service;
+        let lane = Self::new(path, journal, options, (stream, service), keys, sealer)?;
+        lane.state().next_seq = remains.next_seq;
         lane.totals
             .finals
             .store(remains.finals.len() as u64, Ordering::Relaxed);
@@ -174,7 +163,7 @@ impl Lane {
             .iter()
             .for_each(|index| lane.state().finals.insert(*index));
         let (time, new_id) = now;
-        remains.finish(&lane, keys, time, new_id)?;
+        remains.finish(&lane, time, new_id)?;
         lane.sync()?;
         lane.damage_told.store(lane.written().0, Ordering::Relaxed);
         lane.journal
@@ -187,16 +176,16 @@ impl Lane {
         journal: Journal,
         options: JournalOptions,
         (stream, service): (StreamId, Option<Label>),
-        next_seq: u64,
+        keys: Arc<Keyring>,
+        sealer: Sealer,
     ) -> Result<Self, RecoverError> {
         let state = State {
-            next_seq,
-            starts: BTreeMap::new(),
+            next_seq: 0,
+            starts: Starts::default(),
             finals: Finals::default(),
-            losses: BTreeMap::new(),
-            noted: BTreeMap::new(),
-            gap_room: false,
+            losses: Losses::default(),
             without_room: 0,
+            payload: Vec::new(),
         };
         let lane = Self {
             path: path.to_owned(),
@@ -206,7 +195,9 @@ impl Lane {
             crowded_bytes: options.capacity_bytes / 2,
             damage_told: AtomicU64::new(0),
             state: Mutex::new(state),
-            buffers: Mutex::default(),
+            keys,
+            sealer: Mutex::new(sealer),
+            durable: AtomicU64::new(0),
             totals: Totals::default(),
             journal,
         };
@@ -292,7 +283,7 @@ impl Lane {
             .iter()
             .all(|consumer| self.position(*consumer) >= written);
         let state = self.state();
-        all && state.starts.is_empty() && state.losses.is_empty()
+        all && state.starts.len() == 0 && state.losses.are_told()
     }
 
     /// Removes the lane's directory: takes its name away, which is done or not done, and then what is in it. Its lock is
@@ -307,142 +298,103 @@ impl Lane {
         Ok(())
     }
 
-    /// Counts frames that turned out to be missing, once, whoever comes upon them how often.
-    pub(crate) fn tell_damage(&self, missing: &Range<FrameIndex>) {
-        let told = self.damage_told.fetch_max(missing.end.0, Ordering::AcqRel);
-        let count = missing.end.0.saturating_sub(missing.start.0.max(told));
-        if count > 0 {
-            *self.state().losses.entry("frames_damaged").or_default() += count;
-        }
-    }
-
-    /// Records that something began. When this returns, the process may be killed and the beginning is known.
+    /// Records that something began: `log` is the log form of what the record is if no end is ever seen. When this returns,
+    /// the process may be killed and the beginning is known.
     pub(crate) fn start(
         &self,
-        record: &AuditRecord,
         view: SpanView,
+        id: RecordId,
+        log: &[u8],
     ) -> Result<StartToken, AppendError> {
-        let mut buffers = self.take_buffers();
-        buffers.log.write(record);
-        let Buffers { log, payload, .. } = &mut buffers;
-        frame::write_payload(
-            payload,
-            view,
-            record.envelope.record_id,
-            None,
-            log.as_bytes(),
-        );
         let mut state = self.state();
-        let appended = self
+        let State { payload, .. } = &mut *state;
+        frame::write_payload(payload, view, id, None, log);
+        let index = self
             .journal
-            .append(frame::START, payload, Room::Reserve(END_ROOM));
-        if let Ok(index) = appended {
-            state.starts.insert(index.0, index.0);
-            self.totals.started.fetch_add(1, Ordering::Relaxed);
-        }
-        drop(state);
-        self.put_back(buffers);
-        appended.map(|index| StartToken(index.0))
+            .append(frame::START, payload, Room::Reserve(END_ROOM))?;
+        self.totals.started.fetch_add(1, Ordering::Relaxed);
+        Ok(state.starts.open(index))
     }
 
-    /// Gives a record its number and its code and appends it: it is final. A failed append takes no number.
+    /// Gives a record its number and appends it: it is final. `log` is its log form with the name of this
+    /// [`stream`](Self::stream), without number and code. A failed append takes no number.
     pub(crate) fn finish(
         &self,
-        mut record: AuditRecord,
         view: SpanView,
-        keys: &Keyring,
+        id: RecordId,
+        log: &[u8],
         start: Option<StartToken>,
+    ) -> Result<FrameIndex, AppendError> {
+        let appended = self.try_finish(view, id, log, start.as_ref());
+        if let (Some(start), Err(_)) = (start, &appended) {
+            self.abandon(start);
+        }
+        appended
+    }
+
+    /// As [`finish`](Self::finish), but where it fails the start stands as it did, so that it can be tried again.
+    pub(crate) fn try_finish(
+        &self,
+        view: SpanView,
+        id: RecordId,
+        log: &[u8],
+        start: Option<&StartToken>,
     ) -> Result<FrameIndex, AppendError> {
         let room = if start.is_some() {
             Room::Use(END_ROOM)
         } else {
             Room::Free
         };
-        let start = start.map(|StartToken(index)| index);
-        let appended = self.append(&mut record, view, keys, room, start);
-        if let (Some(index), Err(_)) = (start, &appended) {
-            let mut state = self.state();
-            state.starts.remove(&index);
-            if self.journal.unreserve(END_ROOM).is_err() {
-                state.without_room = state.without_room.saturating_sub(1);
-            }
+        let mut state = self.state();
+        let index = self.append(&mut state, view, id, log, room)?;
+        // Under the same lock as the end: a start that is copied forward must not come to stand behind its end.
+        if let Some(start) = start {
+            state.starts.close(start);
         }
-        appended
+        Ok(index)
     }
 
-    /// Counts a record that could not be written; it will be told by a gap record.
-    pub(crate) fn count_loss(&self, reason: &'static str) {
-        self.totals.dropped.fetch_add(1, Ordering::Relaxed);
-        *self.state().losses.entry(reason).or_default() += 1;
+    /// The end of this start will not come: what was kept for it is given back.
+    pub(crate) fn abandon(&self, start: StartToken) {
+        let mut state = self.state();
+        state.starts.close(&start);
+        if self.journal.unreserve(END_ROOM).is_err() {
+            state.without_room = state.without_room.saturating_sub(1);
+        }
     }
 
-    /// Writes the gap record that is owed, if one is, and keeps room for the next. Called now and then.
-    pub(crate) fn tell_losses(
+    /// [`finish`](Self::finish) for a record that is not encoded yet.
+    pub(crate) fn finish_record(
         &self,
-        keys: &Keyring,
-        time: Timestamp,
-        new_id: impl Fn() -> RecordId,
-    ) {
-        let (losses, mut reserved) = {
-            let mut state = self.state();
-            (
-                std::mem::take(&mut state.losses),
-                std::mem::take(&mut state.gap_room),
-            )
-        };
-        for (reason, count) in losses {
-            let detail = serde_json::json!({ "count": count, "reason": reason });
-            let mut record = self.gap(new_id(), time, &detail);
-            let room = if reserved {
-                Room::Use(GAP_ROOM)
-            } else {
-                Room::Free
-            };
-            if self
-                .append(&mut record, SpanView::None, keys, room, None)
-                .is_ok()
-            {
-                reserved = false;
-            } else {
-                *self.state().losses.entry(reason).or_default() += count;
-            }
-        }
-        self.state().gap_room = reserved || self.journal.reserve(GAP_ROOM).is_ok();
-        self.note_losses();
+        record: AuditRecord,
+        view: SpanView,
+        start: Option<StartToken>,
+    ) -> Result<FrameIndex, AppendError> {
+        let (id, log) = self.encode(record);
+        self.finish(view, id, log.as_bytes(), start)
     }
 
-    /// Notes what no gap record tells yet, so that the next process does when this one ends before there is room.
-    fn note_losses(&self) {
-        let losses = self.state().losses.clone();
-        if losses == self.state().noted {
-            return;
-        }
-        let note = serde_json::to_string(&losses).expect("reasons and counts have a JSON form");
-        if self.journal.save_note(&note).is_ok() {
-            self.state().noted = losses;
-        }
-    }
-
-    /// A record that tells of what is missing from this lane.
-    pub(super) fn gap(
-        &self,
-        id: RecordId,
-        time: Timestamp,
-        detail: &serde_json::Value,
-    ) -> AuditRecord {
-        let mut gap = system_record(id, time, SystemEvent::Gap, detail);
-        gap.envelope.service = self.service.clone();
-        gap
-    }
-
-    /// Makes durable what was appended so far.
+    /// Seals what was appended so far and makes it durable, and returns the new [`durable`](Self::durable).
     pub(crate) fn sync(&self) -> Result<FrameIndex, SyncError> {
-        self.journal.sync()
+        let FrameIndex(sealed) = self
+            .sealer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .seal(&self.journal, &self.keys);
+        self.journal.sync()?;
+        // What was appended meanwhile is on disk too, but for most of it not sealed yet: it waits for the next time.
+        self.durable.fetch_max(sealed, Ordering::AcqRel);
+        Ok(self.durable())
     }
 
-    /// The bound below which all frames are on disk.
+    /// The bound below which all frames are on disk, and their seals too where there was room for them.
     pub(crate) fn durable(&self) -> FrameIndex {
-        self.journal.durable()
+        FrameIndex(self.durable.load(Ordering::Acquire))
+    }
+
+    /// The numbers and codes of the records from this frame on.
+    pub(crate) fn codes(&self, from: FrameIndex) -> Codes {
+        Codes::new(self.journal.reader(from), Arc::clone(&self.keys))
     }
 
     /// The index of the next frame.
@@ -470,97 +422,62 @@ impl Lane {
         )
     }
 
-    fn append(
-        &self,
-        record: &mut AuditRecord,
-        view: SpanView,
-        keys: &Keyring,
-        room: Room,
-        start: Option<u64>,
-    ) -> Result<FrameIndex, AppendError> {
-        let mut buffers = self.take_buffers();
+    /// The log form of a record of this stream.
+    fn encode(&self, mut record: AuditRecord) -> (RecordId, LogForm) {
         record.envelope.position = Some(StreamPosition {
             stream: self.stream,
             seq: 0,
         });
-        buffers.canonical.write(record);
-        buffers.log.write(record);
-        let (before, behind) = buffers.canonical.around_seq();
-        let mut mac = keys.authenticate();
-        mac.update(before);
-        let mut state = self.state();
-        let mut digits = Vec::with_capacity(20);
-        canonical::write_int(&mut digits, state.next_seq);
-        mac.update(&digits);
-        mac.update(behind);
-        let Buffers { log, payload, .. } = &mut buffers;
-        log.seal(state.next_seq, &mac.finish());
-        frame::write_payload(
-            payload,
-            view,
-            record.envelope.record_id,
-            Some(state.next_seq),
-            log.as_bytes(),
-        );
+        let mut log = LogForm::default();
+        log.write(&record);
+        (record.envelope.record_id, log)
+    }
+
+    fn append(
+        &self,
+        state: &mut State,
+        view: SpanView,
+        id: RecordId,
+        log: &[u8],
+        room: Room,
+    ) -> Result<FrameIndex, AppendError> {
+        let payload = &mut state.payload;
+        frame::write_payload(payload, view, id, Some(state.next_seq), log);
         let mut appended = self.journal.append(frame::FINAL, payload, room);
-        if let (Err(AppendError::NotReserved { .. }), Some(_)) = (&appended, start) {
+        if let (Err(AppendError::NotReserved { .. }), Room::Use(END_ROOM)) = (&appended, room) {
             appended = self.journal.append(frame::FINAL, payload, Room::Free);
             if appended.is_ok() {
                 state.without_room = state.without_room.saturating_sub(1);
             }
         }
-        if let Ok(index) = appended {
-            state.finals.insert(index.0);
-            state.next_seq += 1;
-            // Under the same lock as the end: a start that is copied forward must not come to stand behind its end.
-            if let Some(start) = start {
-                state.starts.remove(&start);
-            }
-            self.totals.finals.fetch_add(1, Ordering::Relaxed);
-        }
-        drop(state);
-        self.put_back(buffers);
-        appended
+        payload.shrink_to(PAYLOAD_KEPT);
+        let index = appended?;
+        state.finals.insert(index.0);
+        state.next_seq += 1;
+        self.totals.finals.fetch_add(1, Ordering::Relaxed);
+        Ok(index)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn take_buffers(&self) -> Buffers {
-        self.buffers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default()
-    }
-
-    fn put_back(&self, buffers: Buffers) {
-        self.buffers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(buffers);
-    }
 }
 
-/// A record about the trail itself.
-pub(crate) fn system_record(
-    id: RecordId,
-    time: Timestamp,
-    event: SystemEvent,
-    detail: &serde_json::Value,
-) -> AuditRecord {
-    let detail = JsonText::from_value(detail).ok();
-    AuditRecord {
-        envelope: Envelope::new(id, time),
-        body: Body::System(System { event, detail }),
+impl fmt::Debug for State {
+    /// Shows numbers, never content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("next_seq", &self.next_seq)
+            .field("open_starts", &self.starts.len())
+            .field("losses", &self.losses)
+            .finish_non_exhaustive()
     }
 }
 
 /// Room that a start keeps for its end. Longer ends find their room when they come, or are counted.
 const END_ROOM: u32 = 4096;
-/// Room that is kept for a gap record.
-const GAP_ROOM: u32 = 1024;
+/// Room for a payload that stays allocated.
+const PAYLOAD_KEPT: usize = 64 << 10;
 /// Name under which the next number is kept when records with lower ones are deleted.
 pub(super) const SEQUENCE_CURSOR: &str = "sequence";
 

@@ -9,6 +9,7 @@ mod finals;
 mod frame;
 mod lane;
 mod recovery;
+mod seal;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
@@ -25,21 +26,39 @@ use crate::journal::{JournalError, JournalOptions};
 use crate::record::StreamId;
 use crate::record::keyring::Keyring;
 
-pub(crate) use self::frame::{FINAL, Frame, Origin, SpanView};
+pub(crate) use self::frame::{FINAL, Frame, KnownOrigin, Origin, SpanView};
 pub(crate) use self::lane::{Consumer, Lane, StartToken, system_record};
 pub(crate) use self::recovery::RecoverError;
+pub(crate) use self::seal::Codes;
 
 /// The spool of one process.
 #[derive(Debug)]
 pub(crate) struct Spool {
     root: PathBuf,
     options: JournalOptions,
+    origin: Origin,
     consumers: Vec<Consumer>,
+    keys: Arc<Keyring>,
     own: Arc<Lane>,
     adopted: Mutex<Vec<Arc<Lane>>>,
     /// Lanes that this program cannot read, and why.
     unreadable: Mutex<BTreeMap<PathBuf, String>>,
     spans_parked: AtomicBool,
+    times_made_again: AtomicU64,
+    /// Whether this process's lane has been removed, since nothing in it was needed.
+    removed: AtomicBool,
+}
+
+/// Whether this process's lane was where it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It was, or it could not be put there; it is tried again.
+    AsItWas,
+    /// Somebody had taken its directory away, and it has been made again.
+    MadeAgain {
+        /// Records that stood in deleted files and that somebody had not got. A gap record will tell of them.
+        lost: u64,
+    },
 }
 
 impl Spool {
@@ -49,6 +68,7 @@ impl Spool {
         options: JournalOptions,
         consumers: Vec<Consumer>,
         origin: &Origin,
+        keys: Arc<Keyring>,
         clock: &Clock,
     ) -> Result<Self, JournalError> {
         let failed = |source: io::Error| JournalError::Io {
@@ -61,15 +81,19 @@ impl Spool {
             .mode(0o700)
             .create(root)
             .map_err(failed)?;
-        let own = create_lane(root, options, origin, &consumers, clock)?;
+        let own = create_lane(root, options, origin, &consumers, &keys, clock)?;
         Ok(Self {
             root: root.to_owned(),
             options,
+            origin: origin.clone(),
             consumers,
+            keys,
             own: Arc::new(own),
             adopted: Mutex::default(),
             unreadable: Mutex::default(),
             spans_parked: AtomicBool::new(false),
+            times_made_again: AtomicU64::new(0),
+            removed: AtomicBool::new(false),
         })
     }
 
@@ -86,7 +110,7 @@ impl Spool {
     }
 
     /// Takes over every lane whose process is gone, and says how many. A lane that cannot be read is left as it is.
-    pub(crate) fn adopt(&self, keys: &Keyring, clock: &Clock) -> usize {
+    pub(crate) fn adopt(&self, clock: &Clock) -> usize {
         let mut adopted = 0;
         lock(&self.unreadable).retain(|path, _| path.exists());
         self.sweep();
@@ -100,6 +124,7 @@ impl Spool {
             let now = clock.now();
             let nonce = u64::from_le_bytes(clock.random());
             let finish = (now, || clock.record_id(now));
+            let keys = Arc::clone(&self.keys);
             match Lane::recover(&path, self.options, stream, keys, finish, nonce) {
                 Ok(lane) => {
                     lock(&self.unreadable).remove(&path);
@@ -168,8 +193,62 @@ impl Spool {
     /// Removes this process's lane too, when nothing in it is needed. Called last.
     pub(crate) fn close(&self) {
         self.tidy();
-        if self.own.is_drained(&self.keeping()) {
-            let _ = self.own.remove();
+        if self.own.is_drained(&self.keeping()) && self.own.remove().is_ok() {
+            self.removed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Makes the directory of this process's lane again where somebody has taken it away.
+    pub(crate) fn keep_in_place(&self) -> Kept {
+        match self.own.keep_in_place(&self.consumers) {
+            Ok(Kept::MadeAgain { lost }) => {
+                self.times_made_again.fetch_add(1, Ordering::Relaxed);
+                Kept::MadeAgain { lost }
+            }
+            // What cannot be made now is tried again; failing syncs show it.
+            Ok(Kept::AsItWas) | Err(_) => Kept::AsItWas,
+        }
+    }
+
+    /// How often the directory of this process's lane has been made again.
+    pub(crate) fn times_made_again(&self) -> u64 {
+        self.times_made_again.load(Ordering::Relaxed)
+    }
+
+    /// Tells what was lost behind the end of this process's stream: in its lane, if there still is one, else in a lane of
+    /// its own, which the next process takes over.
+    pub(crate) fn tell_late(&self, clock: &Clock) {
+        let now = clock.now();
+        let new_id = || clock.record_id(now);
+        if !self.removed.load(Ordering::Acquire) {
+            self.own.tell_losses(now, new_id);
+            // It survives the end of the process either way.
+            let _ = self.own.sync();
+            return;
+        }
+        let losses = self.own.take_losses();
+        if losses.is_empty() {
+            return;
+        }
+        let options = JournalOptions {
+            segment_bytes: self.options.segment_bytes.min(LATE_SEGMENT),
+            ..self.options
+        };
+        let made = create_lane(
+            &self.root,
+            options,
+            &self.origin,
+            &self.consumers,
+            &self.keys,
+            clock,
+        );
+        match made {
+            Ok(lane) => {
+                lane.owe_losses(losses);
+                lane.tell_losses(now, new_id);
+                let _ = lane.sync();
+            }
+            Err(_) => self.own.owe_losses(losses),
         }
     }
 
@@ -217,6 +296,7 @@ fn create_lane(
     options: JournalOptions,
     origin: &Origin,
     consumers: &[Consumer],
+    keys: &Arc<Keyring>,
     clock: &Clock,
 ) -> Result<Lane, JournalError> {
     let mut attempts = 0;
@@ -225,7 +305,8 @@ fn create_lane(
         let nonce = u64::from_le_bytes(clock.random());
         let path = root.join(lane_name(stream));
         attempts += 1;
-        match Lane::create(&path, options, stream, origin, consumers, nonce) {
+        let keys = Arc::clone(keys);
+        match Lane::create(&path, options, stream, origin, consumers, keys, nonce) {
             Err(error) if is_somebody_elses(&error) && attempts < ATTEMPTS => {}
             created => return created,
         }
@@ -250,7 +331,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const OWED: &str = "its records are owed to a receiver, and this process has no sender";
-const LANE_PREFIX: &str = "lane-";
+/// What the name of a lane's directory begins with.
+pub(crate) const LANE_PREFIX: &str = "lane-";
 const DRAINED_PREFIX: &str = "drained-";
+/// Bytes of the segments of a lane that only tells of losses.
+const LATE_SEGMENT: u64 = 256 * 1024;
 /// Lanes that are made before it is given up.
 const ATTEMPTS: u32 = 16;

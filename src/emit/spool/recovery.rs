@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::frame::{FINAL, Frame, Origin, START};
+use super::frame::{FINAL, Frame, Origin, SEAL, START, SpanView};
 use super::lane::{Lane, SEQUENCE_CURSOR};
+use super::seal::Seal;
 use crate::journal::{
-    AppendError, CursorError, Entry, FrameIndex, Journal, JournalError, ReadError, Recovered,
+    self, AppendError, CursorError, Entry, FrameIndex, Journal, JournalError, ReadError, Recovered,
     SyncError,
 };
-use crate::record::keyring::Keyring;
-use crate::record::{AuditRecord, RecordId, Timestamp};
+use crate::record::{AuditRecord, RecordId, SystemEvent, Timestamp};
 use crate::semconv;
 
 /// What a lane's frames leave to be done.
@@ -21,6 +21,12 @@ pub(super) struct Remains {
     pub(super) next_seq: u64,
     /// Indices of the final records that are there.
     pub(super) finals: Vec<u64>,
+    /// Final records behind the last seal: where they stand, and their numbers.
+    behind_seals: Vec<(FrameIndex, u64)>,
+    /// Final records before it that no seal covers, and that no recovery has told of.
+    between_seals: u64,
+    /// The bound below which recoveries have told what there was to be told.
+    told: FrameIndex,
     /// Starts without an end.
     open: HashMap<[u8; 16], OpenStart>,
     /// Frames that are known to be missing.
@@ -55,9 +61,9 @@ impl Remains {
     pub(super) fn read(journal: &Journal, recovered: &Recovered) -> Result<Self, RecoverError> {
         let mut remains = Self {
             torn_tail_bytes: recovered.torn_tail_bytes,
+            told: journal.load_cursor(TOLD_CURSOR)?.unwrap_or_default(),
             ..Self::default()
         };
-        let told = journal.load_cursor(TOLD_CURSOR)?.unwrap_or_default();
         let mut reader = journal.reader(recovered.first);
         while let Some(entry) = reader.next(journal.written())? {
             match entry {
@@ -66,26 +72,9 @@ impl Remains {
                         .missing
                         .end
                         .0
-                        .saturating_sub(damage.missing.start.max(told).0);
+                        .saturating_sub(damage.missing.start.max(remains.told).0);
                 }
-                Entry::Frame(found) => {
-                    let Some(frame) = Frame::read(found.payload) else {
-                        return Err(RecoverError::UnknownVersion);
-                    };
-                    if found.kind == START {
-                        let origin = Origin::from_meta(found.meta);
-                        let start = OpenStart {
-                            payload: found.payload.to_vec(),
-                            origin,
-                            order: found.index.0,
-                        };
-                        remains.open.insert(frame.record_id, start);
-                    } else if found.kind == FINAL {
-                        remains.finals.push(found.index.0);
-                        remains.next_seq = remains.next_seq.max(frame.seq.map_or(0, |seq| seq + 1));
-                        remains.open.remove(&frame.record_id);
-                    }
-                }
+                Entry::Frame(found) => remains.take(&found)?,
             }
         }
         if let Some(note) = journal.load_note().map_err(RecoverError::Note)? {
@@ -99,12 +88,47 @@ impl Remains {
         Ok(remains)
     }
 
-    /// Writes what is owed: a record of unknown outcome for every open start, in the order of the starts, and gap
-    /// records where frames are missing or the end was torn off.
+    fn take(&mut self, found: &journal::Frame<'_>) -> Result<(), RecoverError> {
+        if found.kind == SEAL {
+            let seal = Seal::read(found.payload).ok_or(RecoverError::UnknownVersion)?;
+            let numbers = seal.numbers();
+            // A record that is sealed was there, also where its frame is not any more.
+            self.next_seq = self.next_seq.max(numbers.end);
+            let passed_over =
+                |(index, seq): &&(FrameIndex, u64)| *seq < numbers.start && *index >= self.told;
+            let passed_over = self.behind_seals.iter().filter(passed_over).count();
+            self.between_seals += passed_over as u64;
+            self.behind_seals.retain(|(_, seq)| *seq >= numbers.end);
+            return Ok(());
+        }
+        let frame = Frame::read(found.payload).ok_or(RecoverError::UnknownVersion)?;
+        if found.kind == START {
+            let start = OpenStart {
+                payload: found.payload.to_vec(),
+                origin: Origin::from_meta(found.meta),
+                order: found.index.0,
+            };
+            self.open.insert(frame.record_id, start);
+        } else if let (FINAL, Some(seq)) = (found.kind, frame.seq) {
+            self.finals.push(found.index.0);
+            self.behind_seals.push((found.index, seq));
+            self.next_seq = self.next_seq.max(seq + 1);
+            self.open.remove(&frame.record_id);
+        }
+        Ok(())
+    }
+
+    /// Where the records begin that the taker seals.
+    pub(super) fn unsealed_from(&self, journal: &Journal) -> FrameIndex {
+        let first = self.behind_seals.first();
+        first.map_or(journal.written(), |(index, _)| *index)
+    }
+
+    /// Writes what is owed: a record of unknown outcome for every open start, in the order of the starts, gap records where
+    /// frames are missing or the end was torn off, and a record that tells how many had no code yet.
     pub(super) fn finish(
         mut self,
         lane: &Lane,
-        keys: &Keyring,
         time: Timestamp,
         new_id: impl Fn() -> RecordId,
     ) -> Result<(), RecoverError> {
@@ -113,19 +137,15 @@ impl Remains {
         for start in open {
             match start.record() {
                 Some((record, view)) => {
-                    lane.finish(record, view, keys, None)?;
+                    lane.finish_record(record, view, None)?;
                 }
                 None => self.unreadable += 1,
             }
         }
         for (reason, count) in std::mem::take(&mut self.losses) {
             let detail = serde_json::json!({ "count": count, "reason": reason });
-            lane.finish(
-                lane.gap(new_id(), time, &detail),
-                super::frame::SpanView::None,
-                keys,
-                None,
-            )?;
+            let gap = lane.about(new_id(), time, SystemEvent::Gap, &detail);
+            lane.finish_record(gap, SpanView::None, None)?;
         }
         // How many records were in a torn tail, if any, nobody knows; nor what a note said that cannot be read.
         for (measure, amount, reason) in [
@@ -136,9 +156,15 @@ impl Remains {
         ] {
             if amount > 0 {
                 let detail = serde_json::json!({ measure: amount, "reason": reason });
-                let gap = lane.gap(new_id(), time, &detail);
-                lane.finish(gap, super::frame::SpanView::None, keys, None)?;
+                let gap = lane.about(new_id(), time, SystemEvent::Gap, &detail);
+                lane.finish_record(gap, SpanView::None, None)?;
             }
+        }
+        let unsealed = self.between_seals + self.behind_seals.len() as u64;
+        if unsealed > 0 {
+            let detail = serde_json::json!({ "unsealed": unsealed });
+            let told = lane.about(new_id(), time, SystemEvent::Recovery, &detail);
+            lane.finish_record(told, SpanView::None, None)?;
         }
         // Told twice if the process is killed before this, or the note stays: better than not at all.
         let _ = lane.journal().save_note("{}");
@@ -148,14 +174,14 @@ impl Remains {
 
 impl OpenStart {
     /// The start's record, which says by itself that its end is not known.
-    fn record(&self) -> Option<(AuditRecord, super::frame::SpanView)> {
+    fn record(&self) -> Option<(AuditRecord, SpanView)> {
         let frame = Frame::read(&self.payload)?;
         let service = self
             .origin
             .as_ref()
             .and_then(|origin| origin.service.as_ref());
-        let decoded = semconv::decode(frame.log_record, service).ok()?;
-        Some((decoded.record, frame.view))
+        let record = semconv::decode_start(frame.log_record, service).ok()?;
+        Some((record, frame.view))
     }
 }
 

@@ -5,22 +5,31 @@ use crate::record::{Body, Label, System, SystemEvent, Timestamp};
 const SMALL: JournalOptions = JournalOptions {
     segment_bytes: 1 << 16,
     capacity_bytes: 1 << 20,
+    writing: crate::journal::Writing::Calls,
 };
 
 fn spool(root: &Path, consumers: &[Consumer], clock: &Clock) -> Spool {
     let origin = Origin::new(Some(&Label::clip("tests")), &[]);
-    Spool::open(root, SMALL, consumers.to_vec(), &origin, clock).unwrap()
+    let keys = Keyring::generate(Timestamp::from_unix_nanos(0), [[1; 32], [2; 32]]);
+    Spool::open(
+        root,
+        SMALL,
+        consumers.to_vec(),
+        &origin,
+        Arc::new(keys),
+        clock,
+    )
+    .unwrap()
 }
 
 #[test]
 fn records_that_a_receiver_is_owed_are_left_to_a_process_that_sends() {
     let directory = tempfile::tempdir().unwrap();
     let (root, clock) = (directory.path(), Clock::system());
-    let keys = Keyring::generate(Timestamp::from_unix_nanos(0), [[1; 32], [2; 32]]);
     drop(spool(root, &[Consumer::Logs, Consumer::Traces], &clock));
 
     let reader = spool(root, &[Consumer::Lines], &clock);
-    assert_eq!(reader.adopt(&keys, &clock), 0);
+    assert_eq!(reader.adopt(&clock), 0);
     let unreadable = reader.unreadable();
     assert!(
         unreadable.len() == 1 && unreadable[0].1.contains("no sender"),
@@ -30,7 +39,7 @@ fn records_that_a_receiver_is_owed_are_left_to_a_process_that_sends() {
 
     let sender = spool(root, &[Consumer::Lines, Consumer::Logs], &clock);
     assert_eq!(
-        sender.adopt(&keys, &clock),
+        sender.adopt(&clock),
         2,
         "what a sink alone was to get, a sender with a sink may take"
     );
@@ -41,6 +50,7 @@ fn losses_that_found_no_room_are_told_by_the_next_process() {
     let bench = Bench::with(JournalOptions {
         segment_bytes: 1 << 16,
         capacity_bytes: 1 << 18,
+        writing: crate::journal::Writing::Calls,
     });
     while bench.recorder.lane().totals().2 < 7 {
         let call = bench.recorder.new_call(Label::clip("chat"));

@@ -2,16 +2,36 @@
 
 use super::*;
 
-#[test]
-fn frames_come_back_in_order_across_segments_and_restarts() {
-    let (directory, journal) = opened();
+both_ways! {
+    frames_come_back_in_order_across_segments_and_restarts
+    a_frame_carries_the_meta_of_the_journal_that_appended_it
+    only_a_sync_raises_the_durable_bound
+    a_second_handle_is_refused_until_the_first_is_dropped
+    an_empty_payload_and_the_largest_one_are_frames
+    a_full_journal_refuses_and_release_makes_room
+    release_keeps_the_last_segment_and_so_the_count
+    a_reader_survives_the_release_of_its_segment_and_skips_the_others
+    reserved_room_is_refused_to_others_and_there_for_its_owner
+    a_reservation_is_made_with_its_frame_or_not_at_all
+    a_reservation_given_back_is_free_again
+    a_cursor_is_what_was_saved_last
+    a_corrupt_cursor_is_none_and_counted
+    an_index_that_a_cursor_has_passed_is_never_given_again
+    a_destroyed_journal_leaves_nothing
+    options_out_of_their_limits_are_named
+    files_are_for_their_owner_only
+    debugging_shows_no_content
+}
+
+fn frames_come_back_in_order_across_segments_and_restarts(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 200, 1000);
     assert!(journal.usage().segments > 2);
     assert_eq!(read(&journal, 0), frames(0..200, 1000));
     assert_eq!(read(&journal, 150), frames(150..200, 1000));
     drop(journal);
 
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert_eq!(
         (recovered.frames, recovered.first.0, recovered.next.0),
         (200, 0, 200)
@@ -22,12 +42,11 @@ fn frames_come_back_in_order_across_segments_and_restarts() {
     assert_eq!(read(&journal, 0), frames(0..210, 1000));
 }
 
-#[test]
-fn a_frame_carries_the_meta_of_the_journal_that_appended_it() {
-    let (directory, journal) = opened();
+fn a_frame_carries_the_meta_of_the_journal_that_appended_it(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 1, 8);
     drop(journal);
-    let (journal, _) = Journal::open(directory.path(), SMALL, b"another", 8).unwrap();
+    let (journal, _) = Journal::open(directory.path(), small(writing), b"another", 8).unwrap();
     append(&journal, 1, 8);
     let mut reader = journal.reader(FrameIndex(0));
     for expected in [b"meta".as_slice(), b"another"] {
@@ -38,9 +57,8 @@ fn a_frame_carries_the_meta_of_the_journal_that_appended_it() {
     }
 }
 
-#[test]
-fn only_a_sync_raises_the_durable_bound() {
-    let (_directory, journal) = opened();
+fn only_a_sync_raises_the_durable_bound(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     append(&journal, 100, 1000);
     assert_eq!(journal.durable().0, 0);
     assert!(
@@ -55,23 +73,21 @@ fn only_a_sync_raises_the_durable_bound() {
     assert_eq!((journal.durable().0, journal.written().0), (100, 101));
 }
 
-#[test]
-fn a_second_handle_is_refused_until_the_first_is_dropped() {
-    let (directory, journal) = opened();
+fn a_second_handle_is_refused_until_the_first_is_dropped(writing: Writing) {
+    let (directory, journal) = opened(writing);
     let reader = journal.reader(FrameIndex(0));
-    let second = Journal::open(directory.path(), SMALL, b"", 1);
+    let second = Journal::open(directory.path(), small(writing), b"", 1);
     assert!(
         matches!(second, Err(JournalError::Locked { .. })),
         "{second:?}"
     );
     drop(journal);
-    open(directory.path());
+    open(writing, directory.path());
     drop(reader);
 }
 
-#[test]
-fn an_empty_payload_and_the_largest_one_are_frames() {
-    let (_directory, journal) = opened();
+fn an_empty_payload_and_the_largest_one_are_frames(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     journal.append(KIND, b"", Room::Free).unwrap();
     let refused = journal.append(KIND, &[0; 64 << 10], Room::Free);
     let Err(AppendError::TooLarge {
@@ -89,9 +105,8 @@ fn an_empty_payload_and_the_largest_one_are_frames() {
     );
 }
 
-#[test]
-fn a_full_journal_refuses_and_release_makes_room() {
-    let (_directory, journal) = opened();
+fn a_full_journal_refuses_and_release_makes_room(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     let full = loop {
         let index = journal.written().0;
         if let Err(full) = journal.append(KIND, &payload(index, 1000), Room::Free) {
@@ -122,24 +137,22 @@ fn a_full_journal_refuses_and_release_makes_room() {
     );
 }
 
-#[test]
-fn release_keeps_the_last_segment_and_so_the_count() {
-    let (directory, journal) = opened();
+fn release_keeps_the_last_segment_and_so_the_count(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 200, 1000);
     journal.sync().unwrap();
     let segments = journal.usage().segments;
     assert_eq!(journal.release(FrameIndex(u64::MAX)), segments - 1);
     let first = journal.first();
     drop(journal);
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert_eq!((recovered.first, recovered.next.0), (first, 200));
     assert!(recovered.is_clean());
     assert_eq!(journal.append(KIND, b"x", Room::Free).unwrap().0, 200);
 }
 
-#[test]
-fn a_reader_survives_the_release_of_its_segment_and_skips_the_others() {
-    let (_directory, journal) = opened();
+fn a_reader_survives_the_release_of_its_segment_and_skips_the_others(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     append(&journal, 200, 1000);
     journal.sync().unwrap();
     let mut reader = journal.reader(FrameIndex(0));
@@ -156,9 +169,8 @@ fn a_reader_survives_the_release_of_its_segment_and_skips_the_others() {
     assert!(indices.ends_with(&(first..200).collect::<Vec<_>>()));
 }
 
-#[test]
-fn reserved_room_is_refused_to_others_and_there_for_its_owner() {
-    let (_directory, journal) = opened();
+fn reserved_room_is_refused_to_others_and_there_for_its_owner(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     let mut reserved = 0;
     while journal.append(KIND, &[1; 40], Room::Reserve(3000)).is_ok() {
         reserved += 1;
@@ -175,9 +187,8 @@ fn reserved_room_is_refused_to_others_and_there_for_its_owner() {
     ));
 }
 
-#[test]
-fn a_reservation_is_made_with_its_frame_or_not_at_all() {
-    let (_directory, journal) = opened();
+fn a_reservation_is_made_with_its_frame_or_not_at_all(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     while journal.append(KIND, &[1; 1000], Room::Free).is_ok() {}
     let written = journal.written();
     assert!(matches!(
@@ -187,9 +198,8 @@ fn a_reservation_is_made_with_its_frame_or_not_at_all() {
     assert_eq!((journal.written(), journal.usage().reserved), (written, 0));
 }
 
-#[test]
-fn a_reservation_given_back_is_free_again() {
-    let (_directory, journal) = opened();
+fn a_reservation_given_back_is_free_again(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     journal.append(KIND, b"", Room::Reserve(1000)).unwrap();
     journal.unreserve(1000).unwrap();
     assert_eq!(journal.usage().reserved, 0);
@@ -199,15 +209,14 @@ fn a_reservation_given_back_is_free_again() {
     ));
 }
 
-#[test]
-fn a_cursor_is_what_was_saved_last() {
-    let (directory, journal) = opened();
+fn a_cursor_is_what_was_saved_last(writing: Writing) {
+    let (directory, journal) = opened(writing);
     assert_eq!(journal.load_cursor("logs").unwrap(), None);
     journal.save_cursor("logs", FrameIndex(4)).unwrap();
     journal.save_cursor("logs", FrameIndex(9)).unwrap();
     journal.save_cursor("spans", FrameIndex(1)).unwrap();
     drop(journal);
-    let (journal, _) = open(directory.path());
+    let (journal, _) = open(writing, directory.path());
     assert_eq!(journal.load_cursor("logs").unwrap(), Some(FrameIndex(9)));
     assert_eq!(journal.load_cursor("spans").unwrap(), Some(FrameIndex(1)));
     for name in ["", "Logs", "../logs", &"x".repeat(65)] {
@@ -218,9 +227,8 @@ fn a_cursor_is_what_was_saved_last() {
     }
 }
 
-#[test]
-fn a_corrupt_cursor_is_none_and_counted() {
-    let (directory, journal) = opened();
+fn a_corrupt_cursor_is_none_and_counted(writing: Writing) {
+    let (directory, journal) = opened(writing);
     journal.save_cursor("logs", FrameIndex(4)).unwrap();
     let file = directory.path().join("logs.cursor");
     let mut bytes = fs::read(&file).unwrap();
@@ -230,9 +238,8 @@ fn a_corrupt_cursor_is_none_and_counted() {
     assert_eq!(journal.usage().corrupt_cursors, 1);
 }
 
-#[test]
-fn an_index_that_a_cursor_has_passed_is_never_given_again() {
-    let (directory, journal) = opened();
+fn an_index_that_a_cursor_has_passed_is_never_given_again(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 10, 100);
     journal.sync().unwrap();
     journal.save_cursor("logs", FrameIndex(10)).unwrap();
@@ -246,7 +253,7 @@ fn an_index_that_a_cursor_has_passed_is_never_given_again() {
         .set_len(cut)
         .unwrap();
 
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert_eq!((recovered.frames, recovered.next.0), (6, 10));
     assert_eq!(recovered.damages[0].missing, FrameIndex(6)..FrameIndex(10));
     append(&journal, 2, 100);
@@ -256,17 +263,15 @@ fn an_index_that_a_cursor_has_passed_is_never_given_again() {
     assert_eq!(read(&journal, 0), expected);
 }
 
-#[test]
-fn a_destroyed_journal_leaves_nothing() {
-    let (directory, journal) = opened();
+fn a_destroyed_journal_leaves_nothing(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 1, 8);
     journal.save_cursor("logs", FrameIndex(1)).unwrap();
     journal.destroy().unwrap();
     assert!(!directory.path().exists());
 }
 
-#[test]
-fn options_out_of_their_limits_are_named() {
+fn options_out_of_their_limits_are_named(writing: Writing) {
     let directory = tempfile::tempdir().unwrap();
     let refused = |options, meta: &[u8]| {
         Journal::open(directory.path(), options, meta, 0)
@@ -275,7 +280,7 @@ fn options_out_of_their_limits_are_named() {
     };
     let tiny = JournalOptions {
         segment_bytes: 100,
-        ..SMALL
+        ..small(writing)
     };
     assert_eq!(
         refused(tiny, b""),
@@ -283,21 +288,20 @@ fn options_out_of_their_limits_are_named() {
     );
     let single = JournalOptions {
         capacity_bytes: 65_536,
-        ..SMALL
+        ..small(writing)
     };
     assert_eq!(
         refused(single, b""),
         "capacity_bytes is 65536, must be at least 131072"
     );
-    assert!(refused(SMALL, &[0; 40_000]).starts_with("length of meta is 40000"));
+    assert!(refused(small(writing), &[0; 40_000]).starts_with("length of meta is 40000"));
 }
 
-#[test]
-fn files_are_for_their_owner_only() {
+fn files_are_for_their_owner_only(writing: Writing) {
     use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
     let path = parent.path().join("a/b");
-    let (journal, _) = open(&path);
+    let (journal, _) = open(writing, &path);
     append(&journal, 1, 8);
     journal.save_cursor("logs", FrameIndex(1)).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -310,9 +314,8 @@ fn files_are_for_their_owner_only() {
     }
 }
 
-#[test]
-fn debugging_shows_no_content() {
-    let (_directory, journal) = opened();
+fn debugging_shows_no_content(writing: Writing) {
+    let (_directory, journal) = opened(writing);
     let index = journal.append(KIND, b"secret", Room::Free).unwrap();
     let mut reader = journal.reader(index);
     let shown = format!("{:?} {journal:?}", reader.next(journal.written()).unwrap());

@@ -9,6 +9,20 @@ use std::{
 
 use super::*;
 
+both_ways! {
+    reserved_room_is_there_on_a_disk_that_somebody_else_has_filled
+    a_journal_on_a_full_disk_goes_on_in_the_files_that_it_has
+    a_journal_on_a_full_disk_opens_and_gives_back_what_it_holds
+    frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers
+    a_deleted_active_segment_is_noticed_and_written_again
+    a_deleted_idle_segment_is_noticed_too
+    a_deleted_sealed_segment_is_damage_to_a_reader
+    a_deleted_directory_is_an_error_of_every_sync_and_no_frame_is_called_durable
+    a_crash_while_frames_are_written_again_loses_none
+    a_frame_that_cannot_be_read_when_it_is_to_be_written_again_is_named_as_missing
+    a_killed_process_loses_no_frame_whose_append_had_returned
+}
+
 /// A file system of its own for a test; None where that takes rights that the test does not have.
 struct Mounted {
     path: PathBuf,
@@ -23,7 +37,12 @@ impl Mounted {
 
     /// ext4 in a sparse file of 64 MiB on a tmpfs that is smaller: writing back fails when that is full.
     fn ext4_on_thin_ice() -> Option<Self> {
-        let beneath = Self::tmpfs(8)?;
+        Self::ext4_on(8)
+    }
+
+    /// ext4 in a file of 64 MiB on a tmpfs of this size.
+    fn ext4_on(megabytes: u64) -> Option<Self> {
+        let beneath = Self::tmpfs(megabytes)?;
         let image = beneath.path.join("image");
         fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
         let made = Command::new("mkfs.ext4")
@@ -68,13 +87,15 @@ impl Mounted {
     /// Unmounts and mounts again, so that what is read comes from the disk. For ext4 on thin ice.
     fn forget_what_is_in_memory(&self) {
         let image = self.beneath.as_ref().unwrap().path.join("image");
-        assert!(
-            Command::new("umount")
+        // A process that another test is just starting holds the files open until it is started.
+        let unmounted = || {
+            let status = Command::new("umount")
                 .arg(&self.path)
-                .status()
-                .unwrap()
-                .success()
-        );
+                .stderr(Stdio::null())
+                .status();
+            status.unwrap().success()
+        };
+        assert!((0..1000).any(|_| unmounted()), "it stays busy");
         let mount = Command::new("mount")
             .args(["-o", "loop"])
             .args([&image, &self.path])
@@ -106,8 +127,7 @@ impl Drop for Mounted {
     }
 }
 
-#[test]
-fn reserved_room_is_there_on_a_disk_that_somebody_else_has_filled() {
+fn reserved_room_is_there_on_a_disk_that_somebody_else_has_filled(writing: Writing) {
     let Some(disk) = Mounted::tmpfs(8) else {
         return;
     };
@@ -115,6 +135,7 @@ fn reserved_room_is_there_on_a_disk_that_somebody_else_has_filled() {
     let options = JournalOptions {
         segment_bytes: 256 << 10,
         capacity_bytes: 6 << 20,
+        writing,
     };
     let (journal, _) = Journal::open(&path, options, b"meta", 7).unwrap();
     assert_eq!(journal.usage().preallocation, Preallocation::Allocated);
@@ -153,17 +174,59 @@ fn reserved_room_is_there_on_a_disk_that_somebody_else_has_filled() {
     assert_eq!(read(&journal, 0), expected);
 }
 
-#[test]
-fn a_journal_on_a_full_disk_opens_and_gives_back_what_it_holds() {
+/// A full disk must not take a mapped page away, which would end the process.
+fn a_journal_on_a_full_disk_goes_on_in_the_files_that_it_has(writing: Writing) {
+    let (Some(tmpfs), Some(ext4)) = (Mounted::tmpfs(8), Mounted::ext4_on(80)) else {
+        return;
+    };
+    for disk in [tmpfs, ext4] {
+        let path = disk.path.join("journal");
+        let options = JournalOptions {
+            segment_bytes: 256 << 10,
+            capacity_bytes: 4 << 20,
+            writing,
+        };
+        let (journal, _) = Journal::open(&path, options, b"meta", 7).unwrap();
+        append(&journal, 1000, 1000);
+        journal.sync().unwrap();
+        assert_eq!(journal.usage().writing, writing);
+        disk.fill();
+        let mut refused = 0;
+        for _ in 0..20 {
+            while refused == 0 || journal.written() == journal.durable() {
+                let index = journal.written().0;
+                match journal.append(KIND, &payload(index, 1000), Room::Free) {
+                    Ok(_) => {}
+                    Err(AppendError::Io { source, .. }) => {
+                        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+                        refused += 1;
+                        break;
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            let durable = journal.sync().unwrap();
+            journal.prepare();
+            assert_eq!(durable, journal.written());
+            let first = journal.first().0;
+            assert_eq!(read(&journal, first), frames(first..durable.0, 1000));
+            journal.release(FrameIndex(first + (durable.0 - first) / 2));
+        }
+        assert!(refused > 0 && journal.durable().0 > 1000);
+        assert_eq!(journal.usage().writing, writing);
+    }
+}
+
+fn a_journal_on_a_full_disk_opens_and_gives_back_what_it_holds(writing: Writing) {
     let Some(disk) = Mounted::tmpfs(2) else {
         return;
     };
     let path = disk.path.join("journal");
-    let (journal, _) = open(&path);
+    let (journal, _) = open(writing, &path);
     append(&journal, 100, 1000);
     drop(journal);
     disk.fill();
-    let (journal, recovered) = open(&path);
+    let (journal, recovered) = open(writing, &path);
     assert_eq!(recovered.frames, 100);
     assert!(matches!(
         journal.append(KIND, &[0; 1000], Room::Free),
@@ -176,8 +239,7 @@ fn a_journal_on_a_full_disk_opens_and_gives_back_what_it_holds() {
     assert_eq!(journal.sync().unwrap().0, 110);
 }
 
-#[test]
-fn frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers() {
+fn frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers(writing: Writing) {
     let Some(disk) = Mounted::ext4_on_thin_ice() else {
         return;
     };
@@ -185,6 +247,7 @@ fn frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers() 
     let options = JournalOptions {
         segment_bytes: 1 << 20,
         capacity_bytes: 32 << 20,
+        writing,
     };
     let (journal, _) = Journal::open(&path, options, b"meta", 7).unwrap();
     append(&journal, 100, 1000);
@@ -222,9 +285,37 @@ fn frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers() 
     assert_eq!(read(&journal, 0), frames(0..1640, 1000));
 }
 
+/// Somebody cuts off what was allocated: where the journal has not been yet, it is told so by an error.
 #[test]
-fn a_deleted_active_segment_is_noticed_and_written_again() {
-    let (directory, journal) = opened();
+fn a_mapped_journal_goes_on_by_calls_when_pages_cannot_be_made_ready() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = JournalOptions {
+        segment_bytes: 1 << 20,
+        capacity_bytes: 4 << 20,
+        writing: Writing::Mapped,
+    };
+    let (journal, _) = Journal::open(directory.path(), options, b"meta", 7).unwrap();
+    append(&journal, 1, 1000);
+    if journal.usage().writing == Writing::Calls {
+        eprintln!("skipped: this file system is not written to by mapping");
+        return;
+    }
+    let file = &segment_files(directory.path())[0];
+    let writable = fs::File::options().write(true).open(file).unwrap();
+    writable.set_len(512 << 10).unwrap();
+    append(&journal, 700, 1000);
+    assert_eq!(journal.usage().writing, Writing::Calls);
+    assert_eq!(journal.sync().unwrap().0, 701);
+    append(&journal, 700, 1000);
+    assert_eq!(read(&journal, 0), frames(0..1401, 1000));
+    drop(journal);
+    let (journal, recovered) = Journal::open(directory.path(), options, b"meta", 8).unwrap();
+    assert!(recovered.is_clean(), "{recovered:?}");
+    assert_eq!(read(&journal, 0), frames(0..1401, 1000));
+}
+
+fn a_deleted_active_segment_is_noticed_and_written_again(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 10, 1000);
     journal.sync().unwrap();
     append(&journal, 5, 1000);
@@ -236,25 +327,23 @@ fn a_deleted_active_segment_is_noticed_and_written_again() {
     assert_eq!(reader.position().0, 1);
     assert_eq!(read(&journal, 0), frames(0..15, 1000));
     drop(journal);
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert!(recovered.is_clean());
     assert_eq!(read(&journal, 0), frames(0..15, 1000));
 }
 
-#[test]
-fn a_deleted_idle_segment_is_noticed_too() {
-    let (directory, journal) = opened();
+fn a_deleted_idle_segment_is_noticed_too(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 10, 1000);
     journal.sync().unwrap();
     fs::remove_file(&segment_files(directory.path())[0]).unwrap();
     journal.sync().unwrap();
     drop(journal);
-    assert_eq!(open(directory.path()).1.frames, 10);
+    assert_eq!(open(writing, directory.path()).1.frames, 10);
 }
 
-#[test]
-fn a_deleted_sealed_segment_is_damage_to_a_reader() {
-    let (directory, journal) = opened();
+fn a_deleted_sealed_segment_is_damage_to_a_reader(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 100, 1000);
     journal.sync().unwrap();
     fs::remove_file(&segment_files(directory.path())[0]).unwrap();
@@ -266,9 +355,8 @@ fn a_deleted_sealed_segment_is_damage_to_a_reader() {
     assert_eq!(said[1..], frames(missing.end..100, 1000));
 }
 
-#[test]
-fn a_deleted_directory_is_an_error_of_every_sync_and_no_frame_is_called_durable() {
-    let (directory, journal) = opened();
+fn a_deleted_directory_is_an_error_of_every_sync_and_no_frame_is_called_durable(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 10, 1000);
     fs::remove_dir_all(directory.path()).unwrap();
     for _ in 0..2 {
@@ -278,9 +366,8 @@ fn a_deleted_directory_is_an_error_of_every_sync_and_no_frame_is_called_durable(
     assert_eq!(read(&journal, 0), frames(0..10, 1000));
 }
 
-#[test]
-fn a_crash_while_frames_are_written_again_loses_none() {
-    let (directory, journal) = opened();
+fn a_crash_while_frames_are_written_again_loses_none(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 150, 1000);
     let old = segment_files(directory.path());
     let obsolete = journal.shared.writer().rehome(30).unwrap();
@@ -304,7 +391,7 @@ fn a_crash_while_frames_are_written_again_loses_none() {
             }
             fs::write(copy.path().join(file.file_name().unwrap()), bytes).unwrap();
         }
-        let (copied, recovered) = open(copy.path());
+        let (copied, recovered) = open(writing, copy.path());
         assert_eq!(
             (recovered.frames, recovered.next.0),
             (150, 150),
@@ -314,16 +401,17 @@ fn a_crash_while_frames_are_written_again_loses_none() {
     }
     journal.sync().unwrap();
     drop(journal);
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert!(recovered.is_clean(), "{recovered:?}");
     assert_eq!(read(&journal, 0), frames(0..150, 1000));
 }
 
-#[test]
-fn a_frame_that_cannot_be_read_when_it_is_to_be_written_again_is_named_as_missing() {
+fn a_frame_that_cannot_be_read_when_it_is_to_be_written_again_is_named_as_missing(
+    writing: Writing,
+) {
     use std::os::unix::fs::FileExt as _;
 
-    let (directory, journal) = opened();
+    let (directory, journal) = opened(writing);
     append(&journal, 50, 1000);
     let file = &segment_files(directory.path())[0];
     let damaged = find(file, &payload(20, 1000)) as u64;
@@ -337,24 +425,24 @@ fn a_frame_that_cannot_be_read_when_it_is_to_be_written_again_is_named_as_missin
     expected.extend(frames(21..50, 1000));
     assert_eq!(read(&journal, 0), expected);
     drop(journal);
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert_eq!((recovered.frames, recovered.damages.len()), (49, 1));
     assert_eq!(read(&journal, 0), expected);
 }
 
 /// The process says each index once its frame has been appended, and is killed at no particular moment.
-#[test]
-fn a_killed_process_loses_no_frame_whose_append_had_returned() {
+fn a_killed_process_loses_no_frame_whose_append_had_returned(writing: Writing) {
     if let Some(path) = env::var_os("JOURNAL_TEST_KILLED") {
-        return append_and_say_so(Path::new(&path));
+        return append_and_say_so(writing, Path::new(&path));
     }
+    let name = format!(
+        "journal::tests::faults::{}::a_killed_process_loses_no_frame_whose_append_had_returned",
+        name_of(writing)
+    );
     for wanted in [1, 40, 700, 1200] {
         let directory = tempfile::tempdir().unwrap();
         let mut killed = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "journal::tests::faults::a_killed_process_loses_no_frame_whose_append_had_returned",
-            ])
+            .args(["--exact", &name])
             .arg("--nocapture")
             .env("JOURNAL_TEST_KILLED", directory.path())
             .stdout(Stdio::piped())
@@ -371,7 +459,7 @@ fn a_killed_process_loses_no_frame_whose_append_had_returned() {
         killed.kill().unwrap();
         killed.wait().unwrap();
         count += said.filter_map(indices).count();
-        let (journal, recovered) = open(directory.path());
+        let (journal, recovered) = open(writing, directory.path());
         assert!(recovered.damages.is_empty(), "{recovered:?}");
         assert!(
             recovered.frames >= count as u64 && count >= wanted,
@@ -382,8 +470,8 @@ fn a_killed_process_loses_no_frame_whose_append_had_returned() {
     }
 }
 
-fn append_and_say_so(path: &Path) {
-    let (journal, _) = open(path);
+fn append_and_say_so(writing: Writing, path: &Path) {
+    let (journal, _) = open(writing, path);
     let mut stdout = io::stdout();
     writeln!(stdout).unwrap();
     loop {
@@ -403,8 +491,9 @@ fn append_and_say_so(path: &Path) {
 /// itself again in one that has it.
 #[test]
 fn a_write_that_stops_in_the_middle_leaves_no_frame_and_takes_no_index() {
+    let writing = Writing::Calls;
     if let Some(path) = env::var_os("JOURNAL_TEST_LIMITED") {
-        return append_up_to_the_limit(Path::new(&path));
+        return append_up_to_the_limit(writing, Path::new(&path));
     }
     let directory = tempfile::tempdir().unwrap();
     let name = "journal::tests::faults::a_write_that_stops_in_the_middle_leaves_no_frame_and_takes_no_index";
@@ -421,7 +510,7 @@ fn a_write_that_stops_in_the_middle_leaves_no_frame_and_takes_no_index() {
         "{}",
         String::from_utf8_lossy(&limited.stdout)
     );
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert!(
         recovered.frames > 20 && recovered.damages.is_empty(),
         "{recovered:?}"
@@ -440,8 +529,8 @@ fn a_write_that_stops_in_the_middle_leaves_no_frame_and_takes_no_index() {
     );
 }
 
-fn append_up_to_the_limit(path: &Path) {
-    let (journal, _) = open(path);
+fn append_up_to_the_limit(writing: Writing, path: &Path) {
+    let (journal, _) = open(writing, path);
     let refused = loop {
         let index = journal.written().0;
         match journal.append(KIND, &payload(index, 1000), Room::Free) {

@@ -66,10 +66,11 @@ struct Life {
     synced: BTreeMap<PathBuf, Vec<u8>>,
     durable: usize,
     nonce: u64,
+    writing: Writing,
 }
 
 impl Life {
-    fn new() -> Self {
+    fn new(writing: Writing) -> Self {
         let mut life = Self {
             directory: tempfile::tempdir().unwrap(),
             journal: None,
@@ -79,6 +80,7 @@ impl Life {
             synced: BTreeMap::new(),
             durable: 0,
             nonce: 1,
+            writing,
         };
         life.open();
         life
@@ -89,8 +91,13 @@ impl Life {
     }
 
     fn open(&mut self) -> Recovered {
-        let (journal, recovered) =
-            Journal::open(self.directory.path(), SMALL, b"meta", self.nonce).unwrap();
+        let (journal, recovered) = Journal::open(
+            self.directory.path(),
+            small(self.writing),
+            b"meta",
+            self.nonce,
+        )
+        .unwrap();
         self.nonce += 1;
         self.reserved.clear();
         self.reader = Some(journal.reader(FrameIndex(0)));
@@ -169,6 +176,7 @@ impl Life {
     fn sync(&mut self) -> Result<(), TestCaseError> {
         self.durable = self.journal().sync().unwrap().0 as usize;
         prop_assert_eq!(self.durable, self.frames.len());
+        self.journal().prepare();
         self.synced = self.snapshot();
         let durable = self.journal().durable();
         let mut reader = self.reader.take().unwrap();
@@ -312,6 +320,7 @@ fn frame_over(bytes: &[u8], at: usize) -> Option<usize> {
     let mut scanner = Scanner::new(Source::Bytes(bytes.into()), &header);
     let end = End {
         offset: bytes.len() as u64,
+        content: bytes.len() as u64,
         index: None,
     };
     loop {
@@ -327,15 +336,22 @@ fn frame_over(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+fn live(writing: Writing, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut life = Life::new(writing);
+    steps.into_iter().try_for_each(|step| life.take(step))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_what_is_durable_is_returned_and_what_is_lost_is_named(steps in steps()) {
-        let mut life = Life::new();
-        for step in steps {
-            life.take(step)?;
-        }
+        live(Writing::Calls, steps)?;
+    }
+
+    #[test]
+    fn whatever_happens_to_a_mapped_journal_likewise(steps in steps()) {
+        live(Writing::Mapped, steps)?;
     }
 
     #[test]
@@ -348,7 +364,7 @@ proptest! {
         wounds in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 1..60)), 0..20),
         keep in any::<prop::sample::Index>(),
     ) {
-        let (directory, journal) = opened();
+        let (directory, journal) = opened(Writing::Calls);
         append(&journal, 20, 200);
         drop(journal);
         let mut bytes = fs::read(segment_files(directory.path()).remove(0)).unwrap();

@@ -2,6 +2,24 @@
 
 use super::*;
 
+both_ways! {
+    a_torn_tail_is_cut_and_counted
+    a_damaged_frame_is_stepped_over_reported_and_quarantined_once
+    a_reader_that_begins_inside_damage_reports_only_what_it_misses
+    a_tail_that_is_missing_before_another_segment_is_damage
+    a_segment_that_is_gone_is_missing_frames
+    a_segment_without_a_header_is_set_aside_and_its_frames_are_missing
+    a_header_lost_with_the_last_segment_is_a_torn_tail
+    a_segment_of_zeros_is_a_spare
+    zeros_behind_the_last_frame_are_its_end_and_no_torn_tail
+    the_second_header_serves_when_the_first_is_damaged
+    what_is_not_ours_or_too_new_is_refused_and_left_alone
+    a_payload_that_quotes_another_journal_is_not_taken_for_a_frame
+    spares_and_unfinished_files_of_a_crash_are_removed
+    a_read_error_is_an_error_and_no_damage
+    a_frame_whose_index_cannot_be_there_is_not_taken_for_one
+}
+
 /// Flips one bit of the first occurrence of `wanted`, `offset` bytes into it.
 fn flip(file: &Path, wanted: &[u8], offset: usize) {
     let at = find(file, wanted) + offset;
@@ -20,20 +38,19 @@ fn cut(file: &Path, length: u64) {
 }
 
 /// A closed journal of so many frames of 1,000 bytes.
-fn closed(count: u64) -> TempDir {
-    let (directory, journal) = opened();
+fn closed(writing: Writing, count: u64) -> TempDir {
+    let (directory, journal) = opened(writing);
     append(&journal, count, 1000);
     journal.sync().unwrap();
     directory
 }
 
-#[test]
-fn a_torn_tail_is_cut_and_counted() {
-    let directory = closed(10);
+fn a_torn_tail_is_cut_and_counted(writing: Writing) {
+    let directory = closed(writing, 10);
     let file = segment_files(directory.path()).remove(0);
     let length = fs::metadata(&file).unwrap().len();
     cut(&file, length - 24);
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert_eq!(
         (
             recovered.frames,
@@ -46,17 +63,16 @@ fn a_torn_tail_is_cut_and_counted() {
     append(&journal, 3, 1000);
     assert_eq!(read(&journal, 0), frames(0..12, 1000));
     drop(journal);
-    let (_, recovered) = open(directory.path());
+    let (_, recovered) = open(writing, directory.path());
     assert!(recovered.is_clean(), "{recovered:?}");
 }
 
-#[test]
-fn a_damaged_frame_is_stepped_over_reported_and_quarantined_once() {
-    let directory = closed(30);
+fn a_damaged_frame_is_stepped_over_reported_and_quarantined_once(writing: Writing) {
+    let directory = closed(writing, 30);
     let file = segment_files(directory.path()).remove(0);
     flip(&file, &payload(7, 1000), 500);
     flip(&file, &payload(8, 1000), 0);
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert_eq!(
         (recovered.frames, recovered.next.0, recovered.unquarantined),
         (28, 30, 0)
@@ -84,31 +100,29 @@ fn a_damaged_frame_is_stepped_over_reported_and_quarantined_once() {
         fs::read(&file).unwrap()[damage.offset as usize..][..2048]
     );
     fs::write(&copy, "seen").unwrap();
-    let (_, again) = open(directory.path());
+    let (_, again) = open(writing, directory.path());
     assert_eq!(again.damages, recovered.damages);
     assert_eq!(fs::read(&copy).unwrap(), b"seen");
 }
 
-#[test]
-fn a_reader_that_begins_inside_damage_reports_only_what_it_misses() {
-    let directory = closed(30);
+fn a_reader_that_begins_inside_damage_reports_only_what_it_misses(writing: Writing) {
+    let directory = closed(writing, 30);
     let file = segment_files(directory.path()).remove(0);
     flip(&file, &payload(7, 1000), 500);
     flip(&file, &payload(8, 1000), 0);
-    let (journal, _) = open(directory.path());
+    let (journal, _) = open(writing, directory.path());
     assert_eq!(read(&journal, 8)[0], Said::Missing(8..9));
     assert_eq!(read(&journal, 9), frames(9..30, 1000));
 }
 
-#[test]
-fn a_tail_that_is_missing_before_another_segment_is_damage() {
-    let directory = closed(100);
+fn a_tail_that_is_missing_before_another_segment_is_damage(writing: Writing) {
+    let directory = closed(writing, 100);
     let files = segment_files(directory.path());
     cut(
         &files[0],
         fs::metadata(&files[0]).unwrap().len() - 1024 - 24,
     );
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     let [damage] = &recovered.damages[..] else {
         panic!("{recovered:?}")
     };
@@ -124,13 +138,12 @@ fn a_tail_that_is_missing_before_another_segment_is_damage() {
     assert_eq!(read(&journal, 0), expected);
 }
 
-#[test]
-fn a_segment_that_is_gone_is_missing_frames() {
-    let directory = closed(200);
+fn a_segment_that_is_gone_is_missing_frames(writing: Writing) {
+    let directory = closed(writing, 200);
     let files = segment_files(directory.path());
-    let before = read(&open(directory.path()).0, 0);
+    let before = read(&open(writing, directory.path()).0, 0);
     fs::remove_file(&files[1]).unwrap();
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     let [damage] = &recovered.damages[..] else {
         panic!("{recovered:?}")
     };
@@ -143,14 +156,13 @@ fn a_segment_that_is_gone_is_missing_frames() {
     assert_eq!(read(&journal, 0), expected);
 }
 
-#[test]
-fn a_segment_without_a_header_is_set_aside_and_its_frames_are_missing() {
-    let directory = closed(200);
+fn a_segment_without_a_header_is_set_aside_and_its_frames_are_missing(writing: Writing) {
+    let directory = closed(writing, 200);
     let files = segment_files(directory.path());
     let mut bytes = fs::read(&files[1]).unwrap();
     bytes[..8192].fill(0);
     fs::write(&files[1], &bytes).unwrap();
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     let [damage] = &recovered.damages[..] else {
         panic!("{recovered:?}")
     };
@@ -171,30 +183,65 @@ fn a_segment_without_a_header_is_set_aside_and_its_frames_are_missing() {
         read(&journal, 0).contains(&Said::Missing(damage.missing.start.0..damage.missing.end.0))
     );
     drop(journal);
-    let (_, again) = open(directory.path());
+    let (_, again) = open(writing, directory.path());
     assert_eq!(again.damages.len(), 1);
     assert_eq!(again.damages[0].missing, damage.missing);
 }
 
-#[test]
-fn a_header_lost_with_the_last_segment_is_a_torn_tail() {
-    let directory = closed(10);
+fn a_header_lost_with_the_last_segment_is_a_torn_tail(writing: Writing) {
+    let directory = closed(writing, 10);
     let file = segment_files(directory.path()).remove(0);
-    let length = fs::metadata(&file).unwrap().len();
-    fs::write(&file, vec![0; length as usize]).unwrap();
-    let (_, recovered) = open(directory.path());
-    assert_eq!((recovered.frames, recovered.torn_tail_bytes), (0, length));
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[..4096 + 56].fill(0);
+    fs::write(&file, &bytes).unwrap();
+    let (_, recovered) = open(writing, directory.path());
+    assert_eq!(
+        (recovered.frames, recovered.torn_tail_bytes),
+        (0, bytes.len() as u64)
+    );
     assert!(recovered.damages.is_empty());
 }
 
-#[test]
-fn the_second_header_serves_when_the_first_is_damaged() {
-    let directory = closed(10);
+fn a_segment_of_zeros_is_a_spare(writing: Writing) {
+    let directory = closed(writing, 10);
+    let spare = directory.path().join(format!("{:020}.seg", 9));
+    fs::write(&spare, vec![0; 64 << 10]).unwrap();
+    let (journal, recovered) = open(writing, directory.path());
+    assert_eq!((recovered.frames, recovered.is_clean()), (10, true));
+    assert!(!spare.exists());
+    append(&journal, 1, 8);
+    assert_eq!(journal.sync().unwrap().0, 11);
+}
+
+fn zeros_behind_the_last_frame_are_its_end_and_no_torn_tail(writing: Writing) {
+    let (directory, journal) = opened(writing);
+    append(&journal, 10, 1000);
+    // A frame that ends in zeros ends where it ends, and not where they begin.
+    journal.append(KIND, &[0; 3000], Room::Free).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let file = segment_files(directory.path()).remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.resize(64 << 10, 0);
+    let copied = copy.path().join(file.file_name().unwrap());
+    fs::write(&copied, &bytes).unwrap();
+    let (_, recovered) = open(writing, copy.path());
+    assert_eq!((recovered.frames, recovered.is_clean()), (11, true));
+    let end = 4096 + 56 + 10 * 1024 + 3024;
+    assert_eq!(fs::metadata(&copied).unwrap().len(), end);
+    // What is not zero behind it is a torn tail up to its last byte, and up to there only.
+    bytes[end as usize + 100] = 1;
+    fs::write(&copied, &bytes).unwrap();
+    let (_, recovered) = open(writing, copy.path());
+    assert_eq!((recovered.frames, recovered.torn_tail_bytes), (11, 104));
+}
+
+fn the_second_header_serves_when_the_first_is_damaged(writing: Writing) {
+    let directory = closed(writing, 10);
     let file = segment_files(directory.path()).remove(0);
     let mut bytes = fs::read(&file).unwrap();
     bytes[..4096].fill(0xee);
     fs::write(&file, &bytes).unwrap();
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert!(recovered.is_clean());
     assert_eq!(read(&journal, 0), frames(0..10, 1000));
     drop(journal);
@@ -202,12 +249,11 @@ fn the_second_header_serves_when_the_first_is_damaged() {
     let mut bytes = fs::read(&file).unwrap();
     bytes[4096..4096 + 56].fill(0xee);
     fs::write(&file, &bytes).unwrap();
-    assert_eq!(open(directory.path()).1.frames, 10);
+    assert_eq!(open(writing, directory.path()).1.frames, 10);
 }
 
-#[test]
-fn what_is_not_ours_or_too_new_is_refused_and_left_alone() {
-    let directory = closed(100);
+fn what_is_not_ours_or_too_new_is_refused_and_left_alone(writing: Writing) {
+    let directory = closed(writing, 100);
     let files = segment_files(directory.path());
     // Also a damage that would be quarantined, to see that nothing at all is done.
     flip(&files[0], &payload(7, 1000), 500);
@@ -223,7 +269,7 @@ fn what_is_not_ours_or_too_new_is_refused_and_left_alone() {
         (renumbered, "is segment 0 by its header"),
     ] {
         fs::write(&files[1], &bytes).unwrap();
-        let refused = Journal::open(directory.path(), SMALL, b"", 1)
+        let refused = Journal::open(directory.path(), small(writing), b"", 1)
             .unwrap_err()
             .to_string();
         assert!(refused.ends_with(wanted), "{refused}");
@@ -231,17 +277,16 @@ fn what_is_not_ours_or_too_new_is_refused_and_left_alone() {
         assert!(!directory.path().join("quarantine").exists());
     }
     fs::write(&files[1], good).unwrap();
-    assert_eq!(open(directory.path()).1.damages.len(), 1);
+    assert_eq!(open(writing, directory.path()).1.damages.len(), 1);
 }
 
-#[test]
-fn a_payload_that_quotes_another_journal_is_not_taken_for_a_frame() {
-    let donor = closed(3);
+fn a_payload_that_quotes_another_journal_is_not_taken_for_a_frame(writing: Writing) {
+    let donor = closed(writing, 3);
     let quoted = fs::read(segment_files(donor.path()).remove(0)).unwrap();
     // Behind a frame's head of 20 bytes, 4 more put what follows where frames may begin.
     let quoted = [&[0; 4], &quoted[4096 + 56..]].concat();
     let directory = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(directory.path(), SMALL, b"", 99).unwrap();
+    let (journal, _) = Journal::open(directory.path(), small(writing), b"", 99).unwrap();
     for _ in 0..3 {
         journal.append(KIND, &quoted, Room::Free).unwrap();
     }
@@ -251,7 +296,7 @@ fn a_payload_that_quotes_another_journal_is_not_taken_for_a_frame() {
     let start = 4096 + 48;
     bytes[start] ^= 1;
     fs::write(&file, bytes).unwrap();
-    let (journal, recovered) = open(directory.path());
+    let (journal, recovered) = open(writing, directory.path());
     assert_eq!(
         (recovered.frames, recovered.damages[0].missing.clone()),
         (2, FrameIndex(0)..FrameIndex(1))
@@ -262,9 +307,8 @@ fn a_payload_that_quotes_another_journal_is_not_taken_for_a_frame() {
     );
 }
 
-#[test]
-fn spares_and_unfinished_files_of_a_crash_are_removed() {
-    let (directory, journal) = opened();
+fn spares_and_unfinished_files_of_a_crash_are_removed(writing: Writing) {
+    let (directory, journal) = opened(writing);
     append(&journal, 3, 100);
     let copy = tempfile::tempdir().unwrap();
     fs::write(copy.path().join("sync.tmp"), "").unwrap();
@@ -272,7 +316,7 @@ fn spares_and_unfinished_files_of_a_crash_are_removed() {
         fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
     }
     fs::write(copy.path().join(format!("{:020}.seg", 7)), "").unwrap();
-    let (journal, recovered) = open(copy.path());
+    let (journal, recovered) = open(writing, copy.path());
     assert_eq!((recovered.frames, recovered.is_clean()), (3, true));
     assert!(!copy.path().join("sync.tmp").exists());
     append(&journal, 1, 100);
@@ -282,24 +326,23 @@ fn spares_and_unfinished_files_of_a_crash_are_removed() {
     );
 }
 
-#[test]
-fn a_read_error_is_an_error_and_no_damage() {
+fn a_read_error_is_an_error_and_no_damage(writing: Writing) {
     let directory = tempfile::tempdir().unwrap();
     // Reading a directory gives EISDIR, whoever asks.
     fs::create_dir(directory.path().join(format!("{:020}.seg", 0))).unwrap();
-    let refused = Journal::open(directory.path(), SMALL, b"", 1);
+    let refused = Journal::open(directory.path(), small(writing), b"", 1);
     assert!(
         matches!(refused, Err(JournalError::Io { .. })),
         "{refused:?}"
     );
 }
 
-#[test]
-fn a_frame_whose_index_cannot_be_there_is_not_taken_for_one() {
-    let mut quoted = Vec::new();
-    let (directory, journal) = opened();
+fn a_frame_whose_index_cannot_be_there_is_not_taken_for_one(writing: Writing) {
+    let mut quoted = vec![0; format::frame_length(5) as usize];
+    let (directory, journal) = opened(writing);
     // With the journal's own nonce, which no author of a payload knows, and so only the index gives it away.
-    format::encode_frame(&mut quoted, format::Seed::of(7), 20, 1, b"false");
+    let seed = format::Seed::of(7);
+    format::encode_frame(&mut quoted, seed, 20, 1, 5, &[b"false"]);
     let quoted = [&[0; 4], &quoted[..]].concat();
     for _ in 0..4 {
         journal.append(KIND, &quoted, Room::Free).unwrap();
@@ -309,7 +352,7 @@ fn a_frame_whose_index_cannot_be_there_is_not_taken_for_one() {
     let mut bytes = fs::read(&file).unwrap();
     bytes[4096 + 56] ^= 1;
     fs::write(&file, bytes).unwrap();
-    let (_, recovered) = open(directory.path());
+    let (_, recovered) = open(writing, directory.path());
     assert_eq!((recovered.frames, recovered.next.0), (3, 4));
     assert_eq!(recovered.damages[0].missing, FrameIndex(0)..FrameIndex(1));
 }

@@ -54,6 +54,14 @@ proptest! {
     }
 
     #[test]
+    fn what_is_to_be_escaped_is_seen_wherever_it_stands(bytes in proptest::collection::vec(prop_oneof![9 => any::<u8>(), 1 => 0x1d..0x24_u8, 1 => Just(b'\\')], 0..40)) {
+        let expected = bytes.iter().any(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\');
+        prop_assert_eq!(has_escapes(&bytes), expected);
+        let harmless: Vec<u8> = bytes.iter().map(|byte| byte | 0x80).collect();
+        prop_assert!(!has_escapes(&harmless));
+    }
+
+    #[test]
     fn no_text_makes_parsing_panic(text in ".{0,200}") {
         let _ = parse(&text);
     }

@@ -11,7 +11,7 @@ use crate::record::keyring::Keyring;
 use crate::record::testing::{any_record, full_call};
 use crate::record::{AuditRecord, Body, Label, Timestamp, canonical};
 use crate::semconv::{
-    LogForm, SpanIdentity, decode, scope_and_resource, write_request, write_span,
+    LogForm, SpanIdentity, decode, scope_and_resource, write_item, write_request_head, write_span,
 };
 
 fn encode(record: &AuditRecord) -> Vec<u8> {
@@ -29,8 +29,10 @@ fn encode(record: &AuditRecord) -> Vec<u8> {
 
 fn request(record: &AuditRecord, item: &[u8]) -> Vec<u8> {
     let (resource, scope) = scope_and_resource(record.envelope.service.as_ref(), &[]);
-    let mut bytes = Vec::new();
-    write_request((&resource, &scope), [item].into_iter(), &mut bytes);
+    let (mut bytes, mut items) = (Vec::new(), Vec::new());
+    write_item([item, &[]], &mut items);
+    write_request_head((&resource, &scope), items.len(), &mut bytes);
+    bytes.extend_from_slice(&items);
     bytes
 }
 
@@ -106,6 +108,7 @@ fn the_span_is_a_view_with_the_users_hash_in_place_of_the_user() {
     let mut span = Vec::new();
     assert!(write_span(
         &encode(&record),
+        &[],
         SpanIdentity::Hashed,
         &mut span
     ));
@@ -158,7 +161,7 @@ proptest! {
         prop_assert!(!text(read.body.as_ref().unwrap()).contains(char::is_control));
         let mut span = Vec::new();
         let is_call = matches!(&record.body, Body::Call(call) if !call.operation.as_str().is_empty());
-        let shown = write_span(&log, SpanIdentity::Shown, &mut span);
+        let shown = write_span(&log, &[], SpanIdentity::Shown, &mut span);
         prop_assert_eq!(shown, is_call && record.envelope.trace.is_some());
         let spans = ExportTraceServiceRequest::decode(request(&record, &span).as_slice()).unwrap();
         prop_assert_eq!(spans.resource_spans.len(), 1);
@@ -172,6 +175,6 @@ proptest! {
         damaged[at] ^= bytes.first().copied().unwrap_or(1) | 1;
         let _ = decode(&damaged, Some(&Label::clip("billing")));
         let mut out = Vec::new();
-        let _ = write_span(&damaged, SpanIdentity::Hashed, &mut out);
+        let _ = write_span(&damaged, &[], SpanIdentity::Hashed, &mut out);
     }
 }

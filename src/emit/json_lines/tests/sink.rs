@@ -29,7 +29,7 @@ proptest! {
         for (seq, (mut record, stored)) in (0..).zip(records.into_iter().zip(read)) {
             record.envelope.service = Some(Label::clip("billing"));
             record.envelope.position = Some(StreamPosition { stream: setup.own().stream(), seq });
-            prop_assert!(stored.verifies(&setup.keys));
+            prop_assert!(stored.verifies(&keys()));
             prop_assert_eq!(stored.record, record);
         }
     }
@@ -78,14 +78,20 @@ fn what_is_not_on_disk_in_the_spool_is_no_line_yet() {
 fn a_start_is_no_line_and_does_not_hold_the_cursor() {
     let setup = Setup::new();
     let record = crate::record::testing::full_call();
-    let start = setup.own().start(&record, SpanView::None).unwrap();
+    let mut log = crate::semconv::LogForm::default();
+    log.write(&record);
+    let id = record.envelope.record_id;
+    let start = setup
+        .own()
+        .start(SpanView::None, id, log.as_bytes())
+        .unwrap();
     setup.own().sync().unwrap();
     assert!(setup.pass(&Shared::default()));
     assert!(setup.read().is_empty());
     assert_eq!(setup.own().position(Consumer::Lines), setup.own().durable());
     setup
         .own()
-        .finish(record, SpanView::None, &setup.keys, Some(start))
+        .finish_record(record, SpanView::None, Some(start))
         .unwrap();
     setup.own().sync().unwrap();
     assert!(setup.pass(&Shared::default()));
@@ -207,9 +213,7 @@ fn a_damaged_frame_is_told_once_and_the_rest_is_written() {
     assert!(follower.pass(&Shared::default()));
     assert_eq!(setup.read().len(), 2);
     let now = setup.clock.now();
-    setup
-        .own()
-        .tell_losses(&setup.keys, now, || setup.clock.record_id(now));
+    setup.own().tell_losses(now, || setup.clock.record_id(now));
     setup.own().sync().unwrap();
     assert!(follower.pass(&Shared::default()));
     let read = setup.read();

@@ -15,7 +15,7 @@ use crate::semconv::Signal;
 pub(crate) struct DeadLetter {
     /// What it was sent as.
     pub(crate) signal: Signal,
-    /// The gRPC code of the refusal; 0 where it was a part of success.
+    /// The gRPC code of the refusal, or from 100 on the status of HTTP; 0 where it was a part of success.
     pub(crate) code: i32,
     /// When it was refused.
     pub(crate) refused: Timestamp,

@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 
 use super::collector::{Answer, Seen, numbers, of};
 use super::*;
-use crate::emit::sender::connection::Target;
+use crate::emit::sender::target::Target;
 
 fn sent(seen: &[Seen], signal: Signal) -> usize {
     of(seen, signal).map(|seen| seen.records.len()).sum()
@@ -25,7 +25,11 @@ fn every_record_of_every_lane_comes_once_and_in_order() {
     let trail = trail.next_process("shipping");
     trail.calls(300);
     let collector = Collector::accepting();
-    let sender = trail.sender(&trail.config(&collector));
+    let config = SenderConfig {
+        in_flight: 1,
+        ..trail.config(&collector)
+    };
+    let sender = trail.sender(&config);
     arrived(&collector, 1000, 1000);
     trail.calls(50);
     arrived(&collector, 1050, 1050);
@@ -64,6 +68,7 @@ fn lanes_take_turns() {
     let collector = Collector::accepting();
     let config = SenderConfig {
         batch_records: 10,
+        in_flight: 1,
         ..trail.config(&collector)
     };
     let sender = trail.sender(&config);
@@ -95,10 +100,13 @@ fn beginnings_are_not_sent_and_records_without_a_view_are_no_spans() {
     let trail = Trail::new();
     let lane = trail.lane();
     let view = SpanView::Sent(SpanIdentity::Hashed);
-    let open = lane.start(&trail.record(), view).unwrap();
+    let begun = trail.record();
+    let mut log = crate::semconv::LogForm::default();
+    log.write(&begun);
+    let id = begun.envelope.record_id;
+    let open = lane.start(view, id, log.as_bytes()).unwrap();
     trail.write(trail.record(), SpanView::None);
-    lane.finish(trail.record(), view, &trail.keys, Some(open))
-        .unwrap();
+    lane.finish_record(begun, view, Some(open)).unwrap();
     trail.write(trail.record(), SpanView::None);
     trail.publish();
     let collector = Collector::accepting();
@@ -158,7 +166,7 @@ fn a_receiver_that_comes_late_gets_everything() {
     let mut collector = Collector::absent(4 << 20, |_| Answer::Accept);
     let sender = trail.sender(&trail.config(&collector));
     let failing = wait_for(&sender, Signal::Logs, |logs| logs.failed_attempts >= 3);
-    assert_eq!(failing.last_failure, Some(Failure::Unreachable));
+    assert_eq!(failing.last_failure, Some(Failure::Refused));
     assert!(failing.failing_since.is_some() && failing.oldest_in_flight.is_some());
     collector.appear();
     arrived(&collector, 100, 100);
@@ -210,11 +218,11 @@ fn a_receiver_that_hangs_is_asked_again_with_the_same_bytes() {
             Answer::Accept
         }
     });
-    let config = SenderConfig {
-        timeout: Duration::from_millis(200),
+    let mut config = SenderConfig {
         spans: Spans::Withheld,
         ..trail.config(&collector)
     };
+    config.logs.timeout = Duration::from_millis(200);
     let sender = trail.sender(&config);
     let logs = wait_for(&sender, Signal::Logs, |logs| logs.sent == 3);
     assert_eq!(logs.last_failure, Some(Failure::TimedOut));
@@ -246,7 +254,7 @@ fn whatever_is_not_a_refusal_for_good_is_sent_again_byte_for_byte() {
         let sender = trail.sender(&trail.config(&collector));
         let logs = wait_for(&sender, Signal::Logs, |logs| logs.sent == 4);
         assert_eq!((logs.failed_attempts, logs.refused), (3, 0), "{code:?}");
-        assert_eq!(logs.last_failure, Some(Failure::Status(code)));
+        assert_eq!(logs.last_failure, Some(Failure::Status(ours(code))));
         let shown = format!("{logs:?} {}", logs.last_failure.unwrap());
         assert!(!shown.contains("anna"), "{shown}");
         let seen = collector.seen(Signal::Logs);
@@ -254,6 +262,10 @@ fn whatever_is_not_a_refusal_for_good_is_sent_again_byte_for_byte() {
         assert!(seen.iter().all(|again| again.bytes == seen[0].bytes));
         assert!(!trail.dead_letters().exists());
     }
+}
+
+fn ours(code: Code) -> crate::emit::sender::grpc::Code {
+    crate::emit::sender::grpc::Code::from_number(code as i32)
 }
 
 #[test]
@@ -287,8 +299,8 @@ fn spans_that_had_to_make_room_are_counted_and_the_later_ones_are_sent() {
         ..trail.config(&collector)
     };
     let sender = trail.sender(&config);
-    trail.calls(1800);
-    wait_for(&sender, Signal::Logs, |logs| logs.sent == 1800);
+    trail.calls(2000);
+    wait_for(&sender, Signal::Logs, |logs| logs.sent == 2000);
     wait_for(&sender, Signal::Traces, |traces| traces.failed_attempts > 0);
     let first = trail.lane().journal().first();
     trail.spool.tidy();
@@ -297,11 +309,11 @@ fn spans_that_had_to_make_room_are_counted_and_the_later_ones_are_sent() {
         "spans do not hold the room"
     );
     away.store(false, Ordering::Relaxed);
-    let done = |traces: &SignalStatus| traces.sent + traces.released == 1800;
+    let done = |traces: &SignalStatus| traces.sent + traces.released == 2000;
     let traces = wait_for(&sender, Signal::Traces, done);
     assert!(traces.released > 0 && traces.sent > 100, "{traces:?}");
     let logs = sender.counters().of(Signal::Logs);
-    assert_eq!((logs.sent, logs.released), (1800, 0));
+    assert_eq!((logs.sent, logs.released), (2000, 0));
     assert_eq!(sender.stop(PATIENCE), Drained::Everything);
 }
 
@@ -311,13 +323,15 @@ fn headers_go_with_every_request_and_into_no_debug_output() {
     trail.calls(1);
     let collector = Collector::accepting();
     let mut config = trail.config(&collector);
-    config.headers = vec![("Authorization".into(), "Bearer secret".into())];
+    let header = Header::parse("Authorization", "Bearer secret").unwrap();
+    config.logs.headers = vec![header.clone()];
+    config.traces.headers = vec![header];
     let sender = trail.sender(&config);
     let seen = arrived(&collector, 1, 1);
     for request in seen {
         assert_eq!(request.authorization.as_deref(), Some("Bearer secret"));
     }
-    let target = Target::parse(&config.endpoint, &config.headers, config.timeout).unwrap();
+    let target = Target::new(&config.logs).unwrap();
     let printed = format!("{config:?} {sender:?} {target:?}");
     assert!(!printed.contains("secret"), "{printed}");
 }
@@ -334,9 +348,7 @@ fn damaged_frames_are_told_and_the_rest_is_sent() {
     wait_for(&sender, Signal::Logs, |logs| logs.sent == 2);
     let clock = &trail.clock;
     let now = clock.now();
-    trail
-        .lane()
-        .tell_losses(&trail.keys, now, || clock.record_id(now));
+    trail.lane().tell_losses(now, || clock.record_id(now));
     trail.publish();
     arrived(&collector, 3, 2);
     assert_eq!(sender.stop(PATIENCE), Drained::Everything);

@@ -4,7 +4,6 @@ use tonic::{Code, Status};
 
 use super::collector::{Answer, Seen, numbers};
 use super::*;
-use crate::emit::sender::verdict::{Reply, Verdict, judge};
 
 const POISON: [i64; 3] = [0, 41, 42];
 
@@ -286,10 +285,8 @@ fn a_receiver_that_says_when_to_come_back_is_not_asked_earlier() {
     let sender = trail.sender(&trail.config(&collector));
     let logs = wait_for(&sender, Signal::Logs, |logs| logs.pause.is_some());
     assert!(logs.pause >= Some(Duration::from_millis(9_500)), "{logs:?}");
-    let reply = Reply::Status(Box::new(throttle(9_500)));
-    let expected = Verdict::Later {
-        why: Failure::Status(Code::ResourceExhausted),
-        asked: Some(Duration::from_millis(9_500)),
-    };
-    assert_eq!(judge(Signal::Logs, 1, &reply), expected);
+    assert_eq!(
+        logs.last_failure,
+        Some(Failure::Status(grpc::Code::ResourceExhausted))
+    );
 }

@@ -171,7 +171,9 @@ fn the_senders_own_client_is_not_heard_by_the_hosts_subscriber() {
     trail.calls(10);
     let collector = Collector::accepting();
     let mut config = trail.config(&collector);
-    config.endpoint = config.endpoint.replace("127.0.0.1", "localhost");
+    let endpoint = collector.endpoint().replace("127.0.0.1", "localhost");
+    config.logs = target(&endpoint, Signal::Logs);
+    config.traces = target(&endpoint, Signal::Traces);
     let sender = trail.sender(&config);
     assert_eq!(sender.stop(PATIENCE), Drained::Everything);
     assert_eq!(heard.load(Ordering::Relaxed), 0);

@@ -5,40 +5,7 @@ use prost::Message;
 
 use super::*;
 
-/// `google.rpc.Status` and what it holds, as far as it matters here.
-mod google {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Status {
-        #[prost(int32, tag = "1")]
-        pub(super) code: i32,
-        #[prost(string, tag = "2")]
-        pub(super) message: String,
-        #[prost(message, repeated, tag = "3")]
-        pub(super) details: Vec<Any>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Any {
-        #[prost(string, tag = "1")]
-        pub(super) type_url: String,
-        #[prost(bytes = "vec", tag = "2")]
-        pub(super) value: Vec<u8>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct RetryInfo {
-        #[prost(message, optional, tag = "1")]
-        pub(super) retry_delay: Option<Duration>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Duration {
-        #[prost(int64, tag = "1")]
-        pub(super) seconds: i64,
-        #[prost(int32, tag = "2")]
-        pub(super) nanos: i32,
-    }
-}
+const NOW: Timestamp = Timestamp::from_unix_nanos(0);
 
 fn answer(rejected: i64, words: &str) -> Reply {
     let partial_success = Some(ExportLogsPartialSuccess {
@@ -53,86 +20,118 @@ fn answer(rejected: i64, words: &str) -> Reply {
 }
 
 fn status(code: Code, words: &str) -> Reply {
-    Reply::Status(Box::new(Status::new(code, words)))
+    throttled(code, words, None)
 }
 
-fn details(seconds: i64, nanos: i32) -> Vec<u8> {
-    let retry_info = google::RetryInfo {
-        retry_delay: Some(google::Duration { seconds, nanos }),
-    };
-    let any = |name: &str, value| google::Any {
-        type_url: format!("type.googleapis.com/google.rpc.{name}"),
-        value,
-    };
-    let details = vec![
-        any("DebugInfo", b"\x0a\x01x".to_vec()),
-        any("RetryInfo", retry_info.encode_to_vec()),
-    ];
-    google::Status {
-        code: 8,
-        message: "later".into(),
-        details,
-    }
-    .encode_to_vec()
+fn throttled(code: Code, words: &str, asked: Option<Duration>) -> Reply {
+    Reply::Grpc(Status {
+        code,
+        words: words.to_owned(),
+        asked,
+        http: None,
+    })
 }
 
-fn throttled(code: Code, words: &str, details: Vec<u8>) -> Reply {
-    Reply::Status(Box::new(Status::with_details(code, words, details.into())))
+fn http(status: u16, author: Author, asked: Option<RetryAfter>) -> Reply {
+    Reply::Http(Refused {
+        status,
+        words: "words".to_owned(),
+        asked,
+        author,
+    })
 }
 
-fn refusal(code: Code, words: &str) -> Refusal {
+fn refusal(code: i32, words: &str) -> Refusal {
     Refusal {
-        code: code as i32,
+        code,
         words: words.to_owned(),
     }
 }
 
-#[test]
-fn success_is_read_to_the_end() {
-    let judge = |reply: &Reply| judge(Signal::Logs, 3, reply);
-    assert_eq!(judge(&Reply::Answer(Bytes::new())), Verdict::Taken);
-    assert_eq!(judge(&answer(0, "")), Verdict::Taken);
-    assert_eq!(judge(&answer(0, "mind this")), Verdict::TakenWithWarning);
-    assert_eq!(
-        judge(&answer(2, "two")),
-        Verdict::Poisoned(refusal(Code::Ok, "two"))
-    );
-    for all in [3, 4, i64::MAX] {
-        assert_eq!(
-            judge(&answer(all, "all")),
-            Verdict::Refused(refusal(Code::Ok, "all"))
-        );
-    }
-    let unreadable = later(Failure::Unreadable);
-    assert_eq!(judge(&answer(-1, "")), unreadable);
-    assert_eq!(
-        judge(&Reply::Answer(Bytes::from_static(b"<html>"))),
-        unreadable
-    );
+fn verdict(reply: &Reply) -> Verdict {
+    judge(Signal::Logs, 3, reply, NOW)
 }
 
 #[test]
-fn every_status_has_its_verdict() {
-    for code in (1..=16).map(Code::from_i32) {
+fn success_is_read_to_the_end() {
+    assert_eq!(verdict(&Reply::Answer(Bytes::new())), Verdict::Taken);
+    let partial = |rejected, words: &str| Reply::Partial {
+        rejected,
+        words: words.to_owned(),
+    };
+    for answer in [answer, partial] {
+        assert_eq!(verdict(&answer(0, "")), Verdict::Taken);
+        assert_eq!(verdict(&answer(0, "mind this")), Verdict::TakenWithWarning);
+        assert_eq!(
+            verdict(&answer(2, "two")),
+            Verdict::Poisoned(refusal(0, "two"))
+        );
+        for all in [3, 4, i64::MAX] {
+            assert_eq!(
+                verdict(&answer(all, "all")),
+                Verdict::Refused(refusal(0, "all"))
+            );
+        }
+        assert_eq!(verdict(&answer(-1, "")), later(Failure::Unreadable));
+    }
+    let page = Reply::Answer(Bytes::from_static(b"<html>"));
+    assert_eq!(verdict(&page), later(Failure::Unreadable));
+    assert_eq!(verdict(&Reply::Unreadable), later(Failure::Unreadable));
+}
+
+#[test]
+fn every_status_of_grpc_has_its_verdict() {
+    for code in (1..=16).map(Code::from_number) {
         for signal in [Signal::Logs, Signal::Traces] {
             let expected = match code {
                 Code::InvalidArgument | Code::AlreadyExists => {
-                    Verdict::Poisoned(refusal(code, "words"))
+                    Verdict::Poisoned(refusal(code as i32, "words"))
                 }
-                Code::Unimplemented if signal == Signal::Traces => Verdict::Parked,
+                Code::Unimplemented if signal == Signal::Traces => {
+                    Verdict::Parked(Failure::Status(code))
+                }
                 _ => later(Failure::Status(code)),
             };
-            assert_eq!(judge(signal, 1, &status(code, "words")), expected);
+            assert_eq!(judge(signal, 1, &status(code, "words"), NOW), expected);
         }
     }
-    assert_eq!(
-        judge(Signal::Logs, 1, &Reply::TimedOut),
-        later(Failure::TimedOut)
-    );
-    assert_eq!(
-        judge(Signal::Logs, 1, &Reply::Unreachable),
-        later(Failure::Unreachable)
-    );
+}
+
+#[test]
+fn every_status_of_http_has_its_verdict() {
+    for code in (100..200).chain(300..600) {
+        for signal in [Signal::Logs, Signal::Traces] {
+            let expected = match code {
+                400 | 422 => Verdict::Poisoned(refusal(code.into(), "words")),
+                413 => Verdict::TooLarge(refusal(413, "words")),
+                404 if signal == Signal::Traces => Verdict::Parked(Failure::Http(404)),
+                _ => later(Failure::Http(code)),
+            };
+            let reply = http(code, Author::Receiver, None);
+            assert_eq!(judge(signal, 1, &reply, NOW), expected);
+        }
+    }
+}
+
+#[test]
+fn what_a_page_for_people_refuses_is_not_refused_by_the_receiver() {
+    for code in [400, 422] {
+        let reply = http(code, Author::Page, None);
+        assert_eq!(verdict(&reply), later(Failure::Http(code)));
+    }
+    let too_large = verdict(&http(413, Author::Page, None));
+    assert_eq!(too_large, Verdict::TooLarge(refusal(413, "words")));
+}
+
+#[test]
+fn whatever_is_no_answer_is_tried_again() {
+    for why in [
+        Failure::TimedOut,
+        Failure::Unreachable,
+        Failure::NameUnknown,
+    ] {
+        assert_eq!(verdict(&Reply::Failed(why)), later(why));
+    }
 }
 
 #[test]
@@ -162,17 +161,23 @@ fn a_message_that_is_too_large_is_known_by_the_words_of_each_implementation() {
             Code::OutOfRange,
             "Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes",
         ),
-        (
-            Code::Unknown,
-            "grpc-status header missing, mapped from HTTP status code 413",
-        ),
     ];
     for (code, words) in table {
         assert_eq!(
-            judge(Signal::Logs, 2, &status(code, words)),
-            Verdict::TooLarge(refusal(code, words))
+            verdict(&status(code, words)),
+            Verdict::TooLarge(refusal(code as i32, words))
         );
     }
+    let by_http = Reply::Grpc(Status {
+        code: Code::Unknown,
+        words: String::new(),
+        asked: None,
+        http: Some(413),
+    });
+    assert_eq!(
+        verdict(&by_http),
+        Verdict::TooLarge(refusal(Code::Unknown as i32, ""))
+    );
 }
 
 #[test]
@@ -185,62 +190,45 @@ fn quotas_that_are_used_up_are_no_messages_that_are_too_large() {
             Code::Unavailable,
             "grpc: received message larger than max (5242880 vs. 4194304)",
         ),
-        (
-            Code::Unknown,
-            "grpc-status header missing, mapped from HTTP status code 500",
-        ),
     ];
     for (code, words) in table {
-        assert_eq!(
-            judge(Signal::Logs, 2, &status(code, words)),
-            later(Failure::Status(code))
-        );
+        assert_eq!(verdict(&status(code, words)), later(Failure::Status(code)));
     }
 }
 
 #[test]
-fn the_receivers_wish_for_a_pause_is_read_from_any_status() {
-    let asked = |reply| match judge(Signal::Logs, 2, &reply) {
+fn the_receivers_wish_for_a_pause_counts_with_any_status() {
+    let asked = |reply| match verdict(&reply) {
         Verdict::Later { asked, .. } => asked,
         other => panic!("{other:?}"),
     };
-    let exhausted = Code::ResourceExhausted;
-    assert_eq!(
-        asked(throttled(exhausted, "", details(7, 250_000_000))),
-        Some(Duration::from_millis(7250))
-    );
-    assert_eq!(
-        asked(throttled(Code::Unavailable, "", details(3600, 0))),
-        Some(Duration::from_secs(3600))
-    );
-    assert_eq!(
-        asked(throttled(exhausted, "", details(0, 0))),
-        Some(Duration::ZERO)
-    );
-    assert_eq!(asked(throttled(exhausted, "", details(-1, 0))), None);
-    assert_eq!(asked(throttled(exhausted, "", b"\xff\xff".to_vec())), None);
-    assert_eq!(asked(status(exhausted, "no details")), None);
+    let hour = Duration::from_secs(3600);
+    for code in [Code::ResourceExhausted, Code::Unavailable, Code::Internal] {
+        assert_eq!(asked(throttled(code, "", Some(hour))), Some(hour));
+        assert_eq!(asked(status(code, "")), None);
+    }
     let words = "grpc: received message larger than max";
-    assert_eq!(
-        asked(throttled(exhausted, words, details(1, 0))),
-        Some(Duration::from_secs(1))
-    );
+    let throttled = throttled(Code::ResourceExhausted, words, Some(hour));
+    assert_eq!(asked(throttled), Some(hour));
+    for code in [401, 408, 429, 500, 503] {
+        let after = RetryAfter::In(hour);
+        assert_eq!(asked(http(code, Author::Receiver, Some(after))), Some(hour));
+        let at = RetryAfter::At(Timestamp::from_unix_nanos(7_000_000_000));
+        let reply = http(code, Author::Receiver, Some(at));
+        assert_eq!(asked(reply), Some(Duration::from_secs(7)));
+    }
 }
 
 #[test]
 fn a_refusal_is_printed_without_the_receivers_words() {
-    let printed = format!(
-        "{:?}",
-        Verdict::Poisoned(refusal(Code::Ok, "anna@example.com"))
-    );
+    let printed = format!("{:?}", Verdict::Poisoned(refusal(0, "anna@example.com")));
     assert!(printed.contains("words_bytes: 16"), "{printed}");
     assert!(!printed.contains("anna"), "{printed}");
 }
 
 proptest::proptest! {
     #[test]
-    fn no_answer_and_no_details_make_the_judge_panic(bytes: Vec<u8>) {
-        let _ = judge_answer(2, &bytes);
-        let _ = retry_delay(&bytes);
+    fn no_answer_makes_the_judge_panic(bytes: Vec<u8>) {
+        let _ = verdict(&Reply::Answer(bytes.into()));
     }
 }

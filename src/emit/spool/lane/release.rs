@@ -25,7 +25,7 @@ impl Lane {
         let copied = self.copy_starts_forward(consumed);
         let (bound, next_seq) = {
             let state = self.state();
-            let oldest_start = state.starts.values().min().copied().unwrap_or(u64::MAX);
+            let oldest_start = state.starts.oldest().unwrap_or(u64::MAX);
             (consumed.0.min(oldest_start), state.next_seq)
         };
         if !self.journal.would_release(FrameIndex(bound)) {
@@ -51,26 +51,16 @@ impl Lane {
         if usage.segments < SEGMENTS_BEFORE_COPYING {
             return Ok(());
         }
-        let oldest: Vec<(u64, u64)> = {
-            let state = self.state();
-            let below = state
-                .starts
-                .iter()
-                .filter(|(_, place)| **place < consumed.0);
-            below
-                .map(|(token, place)| (*token, *place))
-                .take(COPIES_AT_A_TIME)
-                .collect()
-        };
-        for (token, place) in oldest {
+        let oldest = self.state().starts.below(consumed, COPIES_AT_A_TIME);
+        for (at, slot, place) in oldest {
             let mut reader = self.journal.reader(FrameIndex(place));
             let Some(Entry::Frame(found)) = reader.next(FrameIndex(place + 1))? else {
                 continue;
             };
             let mut state = self.state();
-            if state.starts.contains_key(&token) {
+            if state.starts.holds(at, slot) {
                 let copy = self.copy_start(&mut state, found.payload)?;
-                state.starts.insert(token, copy.0);
+                state.starts.relocate(at, copy);
             }
         }
         Ok(())
