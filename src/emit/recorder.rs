@@ -263,7 +263,7 @@ impl Recorder {
         let mut measured = None;
         self.gate.refine(&call, |record| {
             log.write_ref(record, Some(self.lane().stream()));
-            measured = self.measure(&record);
+            measured = self.measure(record);
         });
         spare::put_call(call);
         let written = self.try_as(on_failure, || {
