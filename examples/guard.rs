@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use llm_audit::{Auditor, CallStart, Drained, Durability, Provider};
+use llm_audit::failure::Durability;
+use llm_audit::{Auditor, CallStart, Drained, Provider};
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -76,8 +76,8 @@ pub use self::emit::telemetry::{self, telemetry};
 #[cfg(feature = "emit")]
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,
-    BuildError, CallGuard, CallStart, ChangeRecord, Drained, Durability, GuardError, Health,
-    NotInstalled, OnFailure, Spans, failure, keyring_file, otlp, stream,
+    BuildError, CallGuard, CallStart, ChangeRecord, Drained, GuardError, Health, NotInstalled,
+    Spans, failure, keyring_file, otlp, stream,
 };
 pub use self::provider::Provider;
 pub use self::record::{AccessOutcome, RecordId};

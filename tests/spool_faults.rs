@@ -28,8 +28,9 @@ use application::{
     CALLS, PATIENCE, a_call, a_span, adopted, assert_all_there, everywhere, lines, nowhere,
 };
 use disk::Disk;
+use llm_audit::failure::OnFailure;
 use llm_audit::record::SystemEvent;
-use llm_audit::{AccessOutcome, Auditor, CallStart, Drained, GuardError, OnFailure};
+use llm_audit::{AccessOutcome, Auditor, CallStart, Drained, GuardError};
 use part::{Part, Player};
 use receiver::Receiver;
 

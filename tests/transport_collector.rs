@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "support/collector.rs"]
-#[allow(dead_code, reason = "other tests ask it for more")]
 mod collector;
 
 use std::collections::BTreeSet;

@@ -117,7 +117,7 @@ impl Auditor {
     ///
     /// # Errors
     /// [`GuardError`] where its start cannot be recorded, unless it is given
-    /// [`OnFailure::DropAndCount`](crate::OnFailure::DropAndCount): do not make the call then.
+    /// [`OnFailure::DropAndCount`](crate::failure::OnFailure::DropAndCount): do not make the call then.
     pub fn start(&self, call: CallStart) -> Result<CallGuard, GuardError> {
         CallGuard::start(Arc::clone(self.recorder()), call)
     }

@@ -39,7 +39,6 @@ pub(crate) mod testing;
 pub use self::auditor::Auditor;
 pub use self::builder::{AuditorBuilder, BuildError};
 pub use self::change::{AccessRecord, ChangeRecord};
-pub use self::failure::{Durability, OnFailure};
 pub use self::guard::{CallGuard, CallStart, GuardError};
 pub use self::health::{Drained, Health};
 pub use self::installed::NotInstalled;

@@ -5,8 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use llm_audit::failure::Durability;
 use llm_audit::record::SystemEvent;
-use llm_audit::{CallStart, Drained, Durability, RecordId};
+use llm_audit::{CallStart, Drained, RecordId};
 
 use crate::application::{PATIENCE, a_call, adopted, lines, nowhere};
 use crate::trail::Trail;

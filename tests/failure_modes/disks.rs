@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use llm_audit::failure::Patience;
-use llm_audit::{CallStart, Drained, OnFailure, RecordId};
+use llm_audit::failure::{OnFailure, Patience};
+use llm_audit::{CallStart, Drained, RecordId};
 
 use crate::application::{PATIENCE, a_call, lines};
 use crate::disk::Disk;

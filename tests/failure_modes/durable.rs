@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use llm_audit::{CallStart, Drained, Durability};
+use llm_audit::failure::Durability;
+use llm_audit::{CallStart, Drained};
 
 use crate::application::{CALLS, PATIENCE, a_call, adopted, assert_all_there, lines, nowhere};
 use crate::part::{Part, Player};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use llm_audit::failure::Patience;
+use llm_audit::failure::{OnFailure, Patience};
 use llm_audit::record::SystemEvent;
-use llm_audit::{Auditor, CallStart, Drained, OnFailure, RecordId};
+use llm_audit::{Auditor, CallStart, Drained, RecordId};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::application::{PATIENCE, a_span, adopted, lines};

@@ -29,7 +29,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use application::PATIENCE;
-use llm_audit::{Auditor, CallStart, GuardError, OnFailure};
+use llm_audit::failure::OnFailure;
+use llm_audit::{Auditor, CallStart, GuardError};
 
 /// What keeps JSON lines from being written while it lives: a directory stands where their file would.
 struct Obstacle([PathBuf; 2]);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use llm_audit::{AuditSpanExt as _, BuildError, CallStart, Drained, Durability, OnFailure};
+use llm_audit::failure::{Durability, OnFailure};
+use llm_audit::{AuditSpanExt as _, BuildError, CallStart, Drained};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::application::{PATIENCE, a_call, lines};
