@@ -38,6 +38,7 @@
 //!
 //! # Features
 //! * `emit` (default): what an application links; no C code, no database, no web server
+//! * `telemetry`: beside the application's own OpenTelemetry pipeline, with the OpenTelemetry SDK and its OTLP exporter
 //! * `tls`: sending over https, with client certificates; it brings rustls on ring, which is C and assembly
 //! * `cli`: the command line over the files of a data directory
 //! * `demo`: `llm-audit demo`, with provider emulator, real clients and a receiver in one process
@@ -70,6 +71,8 @@ mod emit;
 #[doc(hidden)]
 pub mod cli;
 
+#[cfg(feature = "telemetry")]
+pub use self::emit::telemetry::{self, telemetry};
 #[cfg(feature = "emit")]
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,

@@ -47,7 +47,7 @@ fn call(number: u64) {
     );
     span.in_scope(|| {
         span.audit_input("What is \"the\" capital of France?\n")
-            .unwrap();
+            .expect("the span is audited");
     });
 }
 

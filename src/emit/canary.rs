@@ -96,9 +96,6 @@ impl Sight {
         let Some(dispatch) = self.dispatch() else {
             return Vec::new();
         };
-        if self.closed.load(Ordering::Acquire) {
-            return vec![TAKEN_OUT.to_owned()];
-        }
         // Copied, so that a filter that blocks holds up no call site that is met.
         let callsites = lock(&self.callsites).clone();
         if callsites.is_empty() && LevelFilter::current() < Level::INFO {
@@ -115,8 +112,18 @@ impl Sight {
             .collect()
     }
 
+    /// Whether the layer is gone, and its subscriber is not: it was taken out.
+    fn is_taken_out(&self) -> bool {
+        self.is_closed() && self.dispatch().is_some()
+    }
+
+    /// Whether there is nothing to be seen through it any more.
     fn is_over(&self) -> bool {
-        self.dispatch.get().is_some() && self.dispatch().is_none()
+        self.dispatch().is_none() && (self.is_closed() || self.dispatch.get().is_some())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 }
 
@@ -161,7 +168,7 @@ impl Canary {
             sights.retain(|sight| !sight.is_over());
             sights.clone()
         };
-        let hidden: BTreeSet<String> = sights.iter().flat_map(|sight| sight.hidden()).collect();
+        let hidden = hidden_from(&sights);
         let before = std::mem::replace(&mut *lock(&self.hidden), hidden.clone());
         if hidden == before {
             return None;
@@ -182,6 +189,16 @@ impl Canary {
         let _ = writeln!(std::io::stderr().lock(), "llm-audit: {line}");
         Some(serde_json::json!({ "sight": sight, "hidden": hidden }))
     }
+}
+
+/// What is hidden from layers that are in use. One that was taken out is missed where no other has come in its place.
+fn hidden_from(sights: &[Arc<Sight>]) -> BTreeSet<String> {
+    let (closed, open): (Vec<_>, Vec<_>) = sights.iter().partition(|sight| sight.is_closed());
+    let replaced = open.iter().any(|sight| sight.dispatch().is_some());
+    if !replaced && closed.iter().any(|sight| sight.is_taken_out()) {
+        return BTreeSet::from([TAKEN_OUT.to_owned()]);
+    }
+    open.iter().flat_map(|sight| sight.hidden()).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -48,7 +48,8 @@ pub enum OnFailure {
     #[default]
     FailClosed,
     /// The calling thread waits until there is room, at the call's start and at its end, and then as
-    /// [`DropAndCount`](Self::DropAndCount). No lock is held meanwhile, and other threads go on.
+    /// [`DropAndCount`](Self::DropAndCount). No lock is held meanwhile, neither of ours nor of the span registry, and
+    /// other threads go on. A guard that is dropped ends its call, and so may wait too.
     ///
     /// It waits only for what can pass: a spool or disk that is full or fails. A receiver that is away for long therefore
     /// stops the application once its spool is full. That is what is asked for.

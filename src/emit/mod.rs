@@ -17,14 +17,22 @@ pub(crate) mod json_lines;
 pub mod keyring_file;
 mod late;
 mod layer;
+mod metrics;
 pub mod otlp;
+#[cfg_attr(
+    not(feature = "telemetry"),
+    expect(dead_code, reason = "the processor's side")
+)]
+mod pipeline;
 mod pulse;
 mod recorder;
 mod room;
 pub(crate) mod sender;
-pub(crate) mod spare;
+mod spare;
 pub(crate) mod spool;
 pub mod stream;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod testing;
 

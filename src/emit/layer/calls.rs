@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 
 use super::callsite::Callsite;
+use super::trace::Placed;
 use crate::clock::Moment;
+use crate::emit::pipeline::{EndedSpan, Found};
 use crate::emit::spool::{SpanView, StartToken};
 use crate::record::CapturedCall;
 
@@ -16,7 +19,30 @@ pub(super) struct OpenCall {
     pub(super) callsite: Arc<Callsite>,
     pub(super) recording: Recording,
     pub(super) begun: Option<Begun>,
+    /// The thread that made its span.
+    pub(super) made_by: ThreadId,
+    /// The place of its span, where that has ended before the call began.
+    pub(super) handed: Option<Placed>,
     pub(super) last_exit: Option<Moment>,
+}
+
+impl OpenCall {
+    /// How many nanoseconds this call's span was made apart from one that has ended; `None` where it is another span.
+    fn made_apart(&self, ended: &EndedSpan<'_>) -> Option<u64> {
+        let waits = self.begun.is_none() && self.handed.is_none();
+        let here = ended
+            .source
+            .is_none_or(|source| self.callsite.source() == Some(source));
+        let by_this_thread = || {
+            let number =
+                |thread: u64| format!("{:?}", self.made_by) == format!("ThreadId({thread})");
+            ended.thread.is_none_or(number)
+        };
+        // tracing-opentelemetry makes its span in the same callback of the subscriber, just before or after.
+        let made = self.call.time.unix_nanos();
+        let apart = made.abs_diff(ended.made.unix_nanos());
+        (waits && here && apart <= MADE_TOGETHER_NANOS && by_this_thread()).then_some(apart)
+    }
 }
 
 /// Whether a call is recorded, which is settled when its span is made. One that is not is told things all the same, so
@@ -81,6 +107,35 @@ impl Calls {
         self.open.load(Ordering::Relaxed) == 0
     }
 
+    /// Hands the place of an ended span over to the call that waits for it, if one does: it has not begun, and its span
+    /// was made where and when that one was. Of several, it is the one made next.
+    pub(super) fn hand_over(&self, ended: &EndedSpan<'_>) -> Found {
+        if self.is_empty() {
+            return Found::NoCall;
+        }
+        let mut nearest: Option<(u64, u64)> = None;
+        for shard in &self.shards {
+            let calls = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = calls
+                .iter()
+                .filter_map(|(span, open)| Some((open.made_apart(ended)?, *span)));
+            nearest = nearest.into_iter().chain(waiting).min();
+        }
+        let hand = |open: &mut OpenCall| {
+            if open.recording == Recording::Off {
+                return Found::NotRecorded;
+            }
+            open.handed = Some(Placed {
+                trace: ended.place,
+                view: ended.owner.view(),
+            });
+            Found::HandedOver
+        };
+        nearest
+            .and_then(|(_, span)| self.with(span, hand))
+            .unwrap_or(Found::NoCall)
+    }
+
     fn shard(
         &self,
         span: u64,
@@ -118,3 +173,5 @@ impl Hasher for NumberHasher {
 }
 
 const SHARDS: usize = 64;
+/// How far apart two clock readings of one callback may be, on a machine that is busy.
+const MADE_TOGETHER_NANOS: u64 = 50_000_000;

@@ -2,7 +2,7 @@
 
 mod calls;
 mod callsite;
-mod fields;
+pub(crate) mod fields;
 mod span_ext;
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,9 @@ use tracing_subscriber::registry::LookupSpan;
 use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
 use self::fields::{Collector, Fields, take_field};
+use self::trace::{Learned, Pipeline};
 use super::canary::Sight;
+use super::pipeline::Owner;
 use super::recorder::Recorder;
 use super::spare;
 use crate::record::{Label, RawText, TraceContext};
@@ -43,17 +45,24 @@ pub(crate) use self::trace::place_guard;
 pub struct AuditLayer {
     recorder: Arc<Recorder>,
     callsites: Callsites,
-    calls: Calls,
+    calls: Arc<Calls>,
+    learned: Learned,
     sight: Arc<Sight>,
 }
 
 impl AuditLayer {
     pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
+        let calls = Arc::<Calls>::default();
+        let waiting = Arc::downgrade(&calls);
+        recorder
+            .pipelines()
+            .ask(move |ended| Some(waiting.upgrade()?.hand_over(ended)));
         Self {
             sight: recorder.canary().release(),
             recorder,
             callsites: Callsites::default(),
-            calls: Calls::default(),
+            calls,
+            learned: Learned::default(),
         }
     }
 
@@ -72,8 +81,9 @@ impl AuditLayer {
         self.calls.with(span.into_u64(), |_| ()).is_some()
     }
 
-    /// Forgets a call, as if it had not been.
+    /// Forgets a call, as if it had not been. A pipeline that is watched does so too.
     pub(crate) fn forget(&self, span: &Id) {
+        self.leave(span, Owner::Taken);
         drop(self.take(span));
     }
 
@@ -84,15 +94,16 @@ impl AuditLayer {
         Some(open)
     }
 
-    /// Begins the call of a span, unless it has begun.
-    fn begin<S>(&self, span: &Id, context: &Context<'_, S>)
+    /// Begins the call of a span, unless it has begun. `pipeline` is asked only then.
+    fn begin<S>(&self, span: &Id, context: &Context<'_, S>, pipeline: fn() -> Pipeline)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let number = span.into_u64();
-        let waits = |open: &mut OpenCall| open.begun.is_none() && open.recording == Recording::On;
-        if self.calls.with(number, waits) != Some(true) {
-            return;
+        let waits = |open: &mut OpenCall| open.begun.is_none().then_some(open.recording);
+        match self.calls.with(span.into_u64(), waits).flatten() {
+            Some(Recording::On) => {}
+            Some(Recording::Off) => return self.leave(span, Owner::Recorded),
+            None => return,
         }
         let scope = context.span(span);
         let parent = scope
@@ -104,14 +115,34 @@ impl AuditLayer {
                 .skip(1)
                 .find_map(|ancestor| self.place_of(&ancestor.id()))
         });
-        self.begin_in(span, parent.as_ref(), audited);
+        self.begin_in(trace::Begins {
+            span,
+            parent: parent.as_ref(),
+            audited_parent: audited,
+            pipeline: pipeline(),
+        });
+    }
+
+    /// Leaves a span without a record, although it is a call.
+    fn leave(&self, span: &Id, owner: Owner) {
+        if self.recorder.pipelines().is_watched()
+            && let Some(dispatch) = self.sight.dispatch()
+        {
+            trace::leave(&dispatch, span, self.recorder.pipelines(), owner);
+        }
     }
 
     /// As [`begin`](Self::begin), where what stands around the span is known.
-    fn begin_in(&self, span: &Id, parent: Option<&Id>, audited_parent: Option<TraceContext>) {
+    fn begin_in(&self, begins: trace::Begins<'_>) {
+        let span = begins.span;
         let dispatch = self.sight.dispatch();
         let clock = self.recorder.clock();
-        let mut placed = trace::place(dispatch.as_ref(), span, parent, audited_parent, clock);
+        let handed = self.calls.with(span.into_u64(), |open| open.handed.take());
+        let mut placed = match handed.flatten() {
+            // A span that goes on was not the one that ended.
+            Some(handed) if begins.pipeline != Pipeline::Open => handed,
+            _ => trace::place(dispatch.as_ref(), begins, &self.recorder, &self.learned),
+        };
         placed.view = self.recorder.view(placed.view);
         let moment = clock.moment();
         let now = clock.now();
@@ -227,6 +258,8 @@ where
             callsite,
             recording,
             begun: None,
+            made_by: std::thread::current().id(),
+            handed: None,
             last_exit: None,
         };
         self.calls.insert(id.into_u64(), open);
@@ -246,13 +279,13 @@ where
         self.calls
             .with(id.into_u64(), |open| fields.apply(&mut open.call));
         if callsite.begins() == Begins::AtFirstRecord {
-            self.begin(id, &context);
+            self.begin(id, &context, || Pipeline::Open);
         }
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
         if !self.calls.is_empty() {
-            self.begin(id, &context);
+            self.begin(id, &context, || Pipeline::Open);
         }
     }
 
@@ -285,7 +318,7 @@ where
         if self.calls.is_empty() {
             return;
         }
-        self.begin(&id, &context);
+        self.begin(&id, &context, Pipeline::of_closed::<S>);
         if let Some(open) = self.take(&id) {
             self.end(open);
         }
