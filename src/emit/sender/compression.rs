@@ -1,8 +1,9 @@
 //! Compression of requests: gzip, in pure Rust.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::batch::Pieces;
@@ -26,11 +27,29 @@ pub(super) fn compress(message: Pieces, compression: Compression) -> Pieces {
     }
 }
 
+/// What gzip makes of these bytes; `None` where they are none of gzip, or more than `longest`.
+///
+/// Servers answer compressed requests with compressed answers, whether they were asked to or not (grpc-go).
+pub(super) fn decompress(bytes: &[u8], longest: usize) -> Option<Bytes> {
+    let mut message = Vec::new();
+    let limit = u64::try_from(longest).ok()?.saturating_add(1);
+    let mut decoder = GzDecoder::new(bytes).take(limit);
+    decoder.read_to_end(&mut message).ok()?;
+    (message.len() <= longest).then(|| message.into())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
+
+    #[test]
+    fn what_is_too_long_or_none_of_gzip_is_not_read() {
+        let long = [Bytes::from(vec![0; 1000]), Bytes::new()];
+        let gzip = compress(long, Compression::Gzip).concat();
+        assert_eq!(decompress(&gzip, 1000).map(|read| read.len()), Some(1000));
+        assert_eq!(decompress(&gzip, 999), None);
+        assert_eq!(decompress(b"nothing", 1000), None);
+    }
 
     proptest::proptest! {
         #[test]
@@ -38,10 +57,8 @@ mod tests {
             let message = [Bytes::from(head), Bytes::from(body)];
             let gzip = compress(message.clone(), Compression::Gzip);
             assert_eq!(gzip, compress(message.clone(), Compression::Gzip));
-            let mut read = Vec::new();
-            let sent = gzip.concat();
-            flate2::read::GzDecoder::new(&sent[..]).read_to_end(&mut read).unwrap();
-            assert_eq!(read, message.concat());
+            let read = decompress(&gzip.concat(), usize::MAX / 2);
+            assert_eq!(read.as_deref(), Some(&message.concat()[..]));
             assert_eq!(compress(message.clone(), Compression::None), message);
         }
     }

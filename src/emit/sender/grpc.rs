@@ -7,9 +7,10 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
 
 use super::batch::Pieces;
+use super::compression::decompress;
 use super::rpc_status::RpcStatus;
 use super::verdict::Reply;
-use super::wire::{Answered, Payload};
+use super::wire::{Answered, LONGEST, Payload};
 use crate::emit::otlp::Compression;
 
 /// A status of gRPC.
@@ -106,7 +107,11 @@ fn message(answered: &Answered) -> Option<Bytes> {
     let body = answered.body.as_ref()?;
     let (head, message) = body.split_first_chunk::<PREFIX>()?;
     let length = usize::try_from(u32::from_be_bytes([head[1], head[2], head[3], head[4]])).ok()?;
-    (head[0] == 0 && message.len() == length).then(|| body.slice(PREFIX..))
+    match head[0] {
+        0 if message.len() == length => Some(body.slice(PREFIX..)),
+        1 if message.len() == length => decompress(message, LONGEST),
+        _ => None,
+    }
 }
 
 /// What gRPC clients make of an answer that is not one of gRPC
@@ -231,6 +236,7 @@ const GRPC_STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-det
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emit::sender::compression::compress;
 
     fn answered(status: u16, body: &'static [u8], trailers: &[(&'static str, &str)]) -> Answered {
         let mut map = HeaderMap::new();
@@ -255,9 +261,29 @@ mod tests {
         };
         assert_eq!(read(b"\0\0\0\0\x02ab"), Some(b"ab".to_vec()));
         assert_eq!(read(b"\0\0\0\0\0"), Some(Vec::new()));
-        for broken in [&b""[..], b"\0\0\0", b"\0\0\0\0\x03ab", b"\x01\0\0\0\x02ab"] {
+        for broken in [
+            &b""[..],
+            b"\0\0\0",
+            b"\0\0\0\0\x03ab",
+            b"\x01\0\0\0\x02ab",
+            b"\x02\0\0\0\x02ab",
+        ] {
             assert_eq!(read(broken), None);
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_compressed_is_read_too() {
+        let message = [Bytes::from_static(b"ab"), Bytes::new()];
+        let gzip = compress(message, Compression::Gzip).concat();
+        let length = u32::try_from(gzip.len()).unwrap().to_be_bytes();
+        let body = [&[1], &length[..], &gzip[..]].concat();
+        let mut answered = answered(200, b"", &[("grpc-status", "0")]);
+        answered.body = Some(body.into());
+        let Reply::Answer(message) = reply(&answered) else {
+            panic!("it is an answer")
+        };
+        assert_eq!(message, "ab");
     }
 
     #[test]

@@ -8,9 +8,10 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY
 use jiff::fmt::rfc2822::DateTimeParser;
 use serde::Deserialize;
 
+use super::compression::decompress;
 use super::rpc_status::RpcStatus;
 use super::verdict::Reply;
-use super::wire::Answered;
+use super::wire::{Answered, LONGEST};
 use crate::emit::otlp::Compression;
 use crate::record::Timestamp;
 
@@ -52,7 +53,15 @@ pub(super) fn write_headers(headers: &mut HeaderMap, compression: Compression) {
 /// What came back.
 pub(super) fn reply(answered: &Answered) -> Reply {
     let content = Content::of(&answered.headers);
-    let body = answered.body.as_ref();
+    let gzip = answered.headers.get(CONTENT_ENCODING);
+    let body = match gzip.map(HeaderValue::as_bytes) {
+        Some(b"gzip") => answered
+            .body
+            .as_ref()
+            .and_then(|body| decompress(body, LONGEST)),
+        _ => answered.body.clone(),
+    };
+    let body = body.as_ref();
     if !(200..300).contains(&answered.status) {
         let (words, delay) = body.map_or_else(Default::default, |body| content.words(body));
         return Reply::Http(Refused {

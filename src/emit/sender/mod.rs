@@ -384,7 +384,7 @@ mod tls {
     pub(crate) enum TlsFault {}
 
     #[derive(Debug, Clone, Default)]
-    pub(super) struct Trouble;
+    pub(super) struct Trouble {}
 
     impl Tls {
         pub(super) fn new(_: &Certificates, _: &str, _: Protocol) -> Result<Self, TlsError> {

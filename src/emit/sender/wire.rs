@@ -88,4 +88,4 @@ impl Answered {
 }
 
 /// The longest answer that is kept, in bytes.
-const LONGEST: usize = 64 << 10;
+pub(super) const LONGEST: usize = 64 << 10;
