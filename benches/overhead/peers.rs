@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_audit::Auditor;
+use llm_audit::{Auditor, AuditorBuilder};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
@@ -37,21 +37,24 @@ pub(crate) struct Ours {
 
 impl Ours {
     pub(crate) fn start(endpoint: &str, spool_bytes: u64) -> Self {
-        let directory =
-            TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target directory takes files");
-        Self::start_in(directory, endpoint, spool_bytes)
+        Self::start_in(new_directory(), endpoint, spool_bytes)
+    }
+
+    /// As [`start`](Self::start), with a spool that is written through mapped memory.
+    pub(crate) fn mapped(endpoint: &str, spool_bytes: u64) -> Self {
+        let directory = new_directory();
+        let builder = builder(&directory, endpoint, spool_bytes).mapped_spool();
+        Self::with(directory, builder)
     }
 
     /// As [`start`](Self::start), in a directory that may hold records already.
     pub(crate) fn start_in(directory: TempDir, endpoint: &str, spool_bytes: u64) -> Self {
-        let audit = Auditor::builder()
-            .service("bench")
-            .data_dir(directory.path())
-            .generate_keyring()
-            .endpoint(endpoint)
-            .spool_bytes(spool_bytes)
-            .build()
-            .expect("the auditor starts");
+        let builder = builder(&directory, endpoint, spool_bytes);
+        Self::with(directory, builder)
+    }
+
+    fn with(directory: TempDir, builder: AuditorBuilder) -> Self {
+        let audit = builder.build().expect("the auditor starts");
         let dispatch = Dispatch::new(Registry::default().with(audit.layer()));
         Self {
             audit,
@@ -65,6 +68,19 @@ impl Ours {
         self.audit.shutdown(Duration::ZERO);
         self.directory
     }
+}
+
+fn new_directory() -> TempDir {
+    TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target directory takes files")
+}
+
+fn builder(directory: &TempDir, endpoint: &str, spool_bytes: u64) -> AuditorBuilder {
+    Auditor::builder()
+        .service("bench")
+        .data_dir(directory.path())
+        .generate_keyring()
+        .endpoint(endpoint)
+        .spool_bytes(spool_bytes)
 }
 
 impl Pipeline for Ours {

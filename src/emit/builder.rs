@@ -24,7 +24,7 @@ use super::recorder::{Recorder, Spans};
 use super::sender::{self, Sender, SenderConfig, SenderError};
 use super::spool::{Consumer, Origin, Spool};
 use crate::clock::Clock;
-use crate::journal::{JournalError, JournalOptions};
+use crate::journal::{JournalError, JournalOptions, Writing};
 use crate::pricing::PriceTable;
 use crate::record::keyring::Keyring;
 use crate::record::{Label, SystemEvent};
@@ -272,6 +272,17 @@ impl AuditorBuilder {
     pub fn spool_bytes(mut self, bytes: u64) -> Self {
         self.spool.capacity_bytes = bytes;
         self.spool.segment_bytes = self.spool.segment_bytes.min((bytes / 4).max(64 * 1024));
+        self
+    }
+
+    /// Writes the spool through mapped memory where the file system allows it (ext4, xfs, tmpfs; Linux 5.14), which costs
+    /// a caller a few hundred nanoseconds a call and no system call. Elsewhere it is written by system calls, as it is
+    /// without this; the bytes, and what survives, are the same.
+    ///
+    /// The price is a way to die: whoever truncates the file that is being written, or a disk that cannot give back a page
+    /// of it, ends the process with SIGBUS. A full disk does not.
+    pub fn mapped_spool(mut self) -> Self {
+        self.spool.writing = Writing::Mapped;
         self
     }
 

@@ -84,19 +84,13 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Replaces what `out` holds by a payload.
-pub(crate) fn write_payload(
-    out: &mut Vec<u8>,
-    view: SpanView,
-    id: RecordId,
-    seq: Option<u64>,
-    log_record: &[u8],
-) {
-    out.clear();
-    out.extend_from_slice(&[VERSION, view.flags()]);
-    out.extend_from_slice(id.as_bytes());
-    out.extend_from_slice(&seq.unwrap_or(NO_SEQ).to_le_bytes());
-    out.extend_from_slice(log_record);
+/// What a payload begins with; the log form follows.
+pub(crate) fn head(view: SpanView, id: RecordId, seq: Option<u64>) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..2].copy_from_slice(&[VERSION, view.flags()]);
+    head[2..18].copy_from_slice(id.as_bytes());
+    head[18..].copy_from_slice(&seq.unwrap_or(NO_SEQ).to_le_bytes());
+    head
 }
 
 /// The emitter that a segment's records come from.
@@ -178,14 +172,8 @@ mod tests {
     #[test]
     fn the_payload_is_frozen() {
         let id = RecordId::from_parts(0x0192_3456_789a, [0xff; 10]);
-        let mut payload = Vec::new();
-        write_payload(
-            &mut payload,
-            SpanView::Sent(SpanIdentity::Shown),
-            id,
-            Some(0x0102),
-            b"log",
-        );
+        let head_of = head(SpanView::Sent(SpanIdentity::Shown), id, Some(0x0102));
+        let payload = [&head_of[..], b"log"].concat();
         let golden = [
             &[2, 3][..],
             &[
@@ -205,7 +193,7 @@ mod tests {
                 SpanView::Sent(SpanIdentity::Shown)
             )
         );
-        write_payload(&mut payload, SpanView::None, id, None, b"");
+        let payload = head(SpanView::None, id, None);
         assert_eq!(Frame::read(&payload).unwrap().seq, None);
     }
 

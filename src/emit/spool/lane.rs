@@ -86,8 +86,6 @@ struct State {
     losses: Losses,
     /// Open starts whose end has no room reserved: the start was copied forward into it.
     without_room: u64,
-    /// The payload of the frame in hand.
-    payload: Vec<u8>,
 }
 
 /// What a lane has taken since it was opened.
@@ -185,7 +183,6 @@ impl Lane {
             finals: Finals::default(),
             losses: Losses::default(),
             without_room: 0,
-            payload: Vec::new(),
         };
         let lane = Self {
             path: path.to_owned(),
@@ -307,11 +304,11 @@ impl Lane {
         log: &[u8],
     ) -> Result<StartToken, AppendError> {
         let mut state = self.state();
-        let State { payload, .. } = &mut *state;
-        frame::write_payload(payload, view, id, None, log);
+        let head = frame::head(view, id, None);
+        let room = Room::Reserve(END_ROOM);
         let index = self
             .journal
-            .append(frame::START, payload, Room::Reserve(END_ROOM))?;
+            .append_parts(frame::START, &[&head, log], room)?;
         self.totals.started.fetch_add(1, Ordering::Relaxed);
         Ok(state.starts.open(index))
     }
@@ -441,16 +438,17 @@ impl Lane {
         log: &[u8],
         room: Room,
     ) -> Result<FrameIndex, AppendError> {
-        let payload = &mut state.payload;
-        frame::write_payload(payload, view, id, Some(state.next_seq), log);
-        let mut appended = self.journal.append(frame::FINAL, payload, room);
+        let head = frame::head(view, id, Some(state.next_seq));
+        let payload = [&head[..], log];
+        let mut appended = self.journal.append_parts(frame::FINAL, &payload, room);
         if let (Err(AppendError::NotReserved { .. }), Room::Use(END_ROOM)) = (&appended, room) {
-            appended = self.journal.append(frame::FINAL, payload, Room::Free);
+            appended = self
+                .journal
+                .append_parts(frame::FINAL, &payload, Room::Free);
             if appended.is_ok() {
                 state.without_room = state.without_room.saturating_sub(1);
             }
         }
-        payload.shrink_to(PAYLOAD_KEPT);
         let index = appended?;
         state.finals.insert(index.0);
         state.next_seq += 1;
@@ -476,8 +474,6 @@ impl fmt::Debug for State {
 
 /// Room that a start keeps for its end. Longer ends find their room when they come, or are counted.
 const END_ROOM: u32 = 4096;
-/// Room for a payload that stays allocated.
-const PAYLOAD_KEPT: usize = 64 << 10;
 /// Name under which the next number is kept when records with lower ones are deleted.
 pub(super) const SEQUENCE_CURSOR: &str = "sequence";
 
