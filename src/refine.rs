@@ -192,11 +192,17 @@ impl Gate {
     fn identified(&self, call: &CapturedCall) -> Identified {
         let actor = &call.actor;
         let hasher = self.hasher(actor.tenant.as_ref());
+        // People call more than once: where the call before, in this place, was of the same user and key, so is the hash.
+        let known = |user: &Label| {
+            let before = call.before.as_ref()?;
+            let (name, hash) = before.user.as_ref()?;
+            (name == user && Arc::ptr_eq(&before.hasher, &hasher)).then_some(*hash)
+        };
         let hash = |user: &Label| hash_of(&hasher, HashField::User, user.as_str().as_bytes());
         let user = actor
             .user_id
             .as_ref()
-            .map(|user| (user.clone(), hash(user)));
+            .map(|user| (user.clone(), known(user).unwrap_or_else(|| hash(user))));
         Identified {
             tenant: actor.tenant.clone(),
             hasher,
@@ -438,6 +444,49 @@ const MAX_KEPT_MODELS: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{RecordId, Timestamp};
+
+    /// The hash of a user in the next call that is captured in this place.
+    fn hash_in_the_next(
+        call: &mut CapturedCall,
+        gate: &Gate,
+        tenant: &str,
+        user: &str,
+    ) -> KeyedHash {
+        call.wipe(drop);
+        call.actor.tenant = Some(Label::clip(tenant));
+        call.actor.user_id = Some(Label::clip(user));
+        let hash = gate.start(call).user_hash.unwrap();
+        let of_record = gate.refine(call, |record| record.envelope.actor.user_hash);
+        assert_eq!(of_record, Some(hash));
+        hash
+    }
+
+    #[test]
+    fn the_hash_of_a_user_is_that_of_its_tenant_and_keys_whatever_stood_in_its_place_before() {
+        let gate = |secret: u8| {
+            let time = Timestamp::from_unix_nanos(0);
+            let keys = Keyring::generate(time, [[secret; 32], [9; 32]]);
+            Gate::new(Arc::new(keys), PriceTable::builtin())
+        };
+        let (ours, other) = (gate(1), gate(2));
+        let time = Timestamp::from_unix_nanos(0);
+        let mut call =
+            CapturedCall::new(RecordId::from_parts(0, [0; 10]), time, Label::clip("chat"));
+        for (gate, tenant, user) in [
+            (&ours, "acme", "anna"),
+            (&ours, "acme", "anna"),
+            (&other, "acme", "anna"),
+            (&ours, "acme", "anna"),
+            (&ours, "beta", "anna"),
+            (&ours, "acme", "ben"),
+        ] {
+            let hash = hash_in_the_next(&mut call, gate, tenant, user);
+            let hasher = gate.keys.hasher(Some(tenant));
+            let anew = hasher.hash(HashField::User, HashForm::Raw1, user.as_bytes());
+            assert_eq!(hash, anew, "{tenant} {user}");
+        }
+    }
 
     #[test]
     fn a_captured_change_shows_none_of_its_values() {

@@ -6,12 +6,8 @@ use std::{
 };
 
 use super::{
-    error::SyncError,
-    log::Shared,
-    options::Writing,
-    segment::Segment,
-    spare::Blank,
-    writer::{Unsynced, WARM_SPARES},
+    error::SyncError, log::Shared, options::Writing, segment::Segment, spare::Blank,
+    writer::Unsynced,
 };
 
 #[derive(Debug, Default)]
@@ -141,6 +137,18 @@ impl Flusher {
         }
     }
 
+    /// Makes pages ready that appenders are about to need, and gives back spares that they need no more.
+    pub(super) fn stay_ahead(&mut self, shared: &Shared) {
+        shared.writer().look_ahead();
+        // Where zeros cannot be written, the next append says why.
+        while shared.writer().go_ahead().unwrap_or(false) {}
+        let surplus = shared.writer().take_surplus();
+        if let Some(spare) = surplus {
+            fs::remove_file(spare.path).ok();
+            shared.writer().publish();
+        }
+    }
+
     /// Warms spares: some more while appends wait to be synced, and otherwise all that are wanted.
     pub(super) fn warm(&mut self, shared: &Shared) {
         while self.warming.is_some() || self.spare_pause == 0 {
@@ -200,7 +208,7 @@ fn blank_to_warm(shared: &Shared) -> io::Result<Option<Blank>> {
         drop(writer);
         return cold.unname(&shared.site.directory.path).map(Some);
     }
-    if writer.spares.len() >= WARM_SPARES {
+    if writer.spares.len() >= writer.wanted_warm() {
         return Ok(None);
     }
     writer.set_warming(true);

@@ -200,7 +200,9 @@ impl Journal {
     /// more than a moment (a mebibyte of zeros, synced) while frames wait to be synced, otherwise as long as it takes to
     /// fill up to two segments, and no time when there is nothing to do. Without it the journal is right and slower.
     pub fn prepare(&self) {
-        lock(&self.flusher).warm(&self.shared);
+        let mut flusher = lock(&self.flusher);
+        flusher.stay_ahead(&self.shared);
+        flusher.warm(&self.shared);
     }
 
     /// The bound below which every frame is on disk.

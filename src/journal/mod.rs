@@ -115,6 +115,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ahead;
 mod cursor;
 mod directory;
 mod error;

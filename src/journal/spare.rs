@@ -222,4 +222,4 @@ pub(super) const WARM: &str = "warm";
 const SLICE: u64 = 1 << 20;
 /// Written in pieces of this size, because the page cache keeps what is written at once together, and on ext4 every later
 /// write to it pays for all of it: in pieces of megabytes, a write of 1,200 bytes takes three times as long.
-static ZEROS: [u8; 32 << 10] = [0; 32 << 10];
+pub(super) static ZEROS: [u8; 32 << 10] = [0; 32 << 10];

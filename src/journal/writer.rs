@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use super::{
+    ahead::Ahead,
     error::AppendError,
     format::{FRAME_HEAD, Header, data_start, encode_frame, frame_length},
     ground::Ground,
@@ -26,6 +27,7 @@ pub(super) struct Writer {
     pub(super) window: Option<Window>,
     /// Numbered above every segment, used in order.
     pub(super) spares: VecDeque<Spare>,
+    pub(super) ahead: Ahead,
     /// Bytes of the file that is being warmed, which are of no use to anybody yet.
     pub(super) warming_bytes: u64,
     /// Sealed segments that have not been synced, in order.
@@ -81,6 +83,7 @@ impl Writer {
             active: None,
             window: None,
             spares: VecDeque::new(),
+            ahead: Ahead::default(),
             warming_bytes: 0,
             unsynced: Vec::new(),
             superseded: Vec::new(),
@@ -265,7 +268,7 @@ impl Writer {
         let site = &self.site;
         site.ground == Ground::Steady
             && self.warming_bytes == 0
-            && self.spares.iter().filter(warm).count() < WARM_SPARES
+            && self.spares.iter().filter(warm).count() < self.wanted_warm()
             && self.used_bytes() + 2 * site.options.segment_bytes <= site.options.capacity_bytes
     }
 
@@ -277,16 +280,21 @@ impl Writer {
 
     /// Gives out a cold spare that reservations can do without for a while.
     pub(super) fn take_cold(&mut self) -> Option<Spare> {
+        if !self.can_spare_one() {
+            return None;
+        }
+        let place = self.spares.iter().position(|spare| !spare.is_warm())?;
+        self.spares.remove(place)
+    }
+
+    /// Whether one spare less would leave one, and reservations covered.
+    pub(super) fn can_spare_one(&self) -> bool {
         let allocated = self.allocated();
         let left = Allocated {
             spares: allocated.spares.saturating_sub(1),
             ..allocated
         };
-        if left.spares == 0 || !self.reservations.are_covered_by(left) {
-            return None;
-        }
-        let place = self.spares.iter().position(|spare| !spare.is_warm())?;
-        self.spares.remove(place)
+        left.spares > 0 && self.reservations.are_covered_by(left)
     }
 
     /// Whether a released segment is worth zeroing: another one is going to be written. A journal that is opened to be read
@@ -445,6 +453,7 @@ impl Writer {
         } else if !wanted {
             spare.mapped = None;
         }
+        self.ahead.begin(&spare, end, bytes, self.begun);
         let (mapping, window) = spare.mapped.unzip();
         self.window = window;
         let segment = Arc::new(Segment::new(header, spare.path, end, bytes));
@@ -494,5 +503,3 @@ impl Writer {
 
 /// Bytes of the buffer that are kept from one append to the next.
 const BUFFER_KEPT: usize = 1 << 20;
-/// Warm spares that there are at most, but for those that reservations need.
-pub(super) const WARM_SPARES: usize = 2;

@@ -246,10 +246,12 @@ pub struct CapturedCall {
     pub duration_ns: Option<u64>,
     /// What the gate has worked out at the start.
     pub(crate) identified: OnceLock<Identified>,
+    /// The same of the call that stood in this place before.
+    pub(crate) before: Option<Identified>,
 }
 
 /// What the gate works out once a call: with which key its tenant's content is hashed, and the hash of its user. It holds
-/// as long as tenant and user are what they were.
+/// as long as tenant and user are what they were; for a later call, also as long as the hasher is the tenant's.
 pub(crate) struct Identified {
     pub(crate) tenant: Option<Label>,
     pub(crate) hasher: Arc<ContentHasher>,
@@ -295,6 +297,7 @@ impl CapturedCall {
             ending: Ending::Unseen,
             duration_ns: None,
             identified: OnceLock::new(),
+            before: None,
         }
     }
 
@@ -323,6 +326,7 @@ impl CapturedCall {
             ending,
             duration_ns,
             identified,
+            before,
         } = self;
         let contents = [system_prompt, input, tools, &mut response.output];
         for content in contents.into_iter().filter_map(Option::take) {
@@ -340,7 +344,7 @@ impl CapturedCall {
         (*credential, *trace, *server_port) = (None, None, None);
         response.forget();
         *ending = Ending::Unseen;
-        identified.take();
+        *before = identified.take();
     }
 
     /// Takes what an answer says: what is there replaces what was known, what is absent leaves it.

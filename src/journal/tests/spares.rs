@@ -12,6 +12,7 @@ both_ways! {
     a_journal_that_is_written_little_has_one_spare_and_writes_no_zeros
     a_released_segment_is_used_again_and_nothing_of_it_is_left
     a_segment_that_somebody_reads_is_not_used_again
+    segments_that_begin_cold_ask_for_more_warm_spares_and_quiet_gives_them_back
     there_are_two_warm_spares_once_a_segment_is_half_full
     warming_takes_no_room_that_appenders_need
 }
@@ -65,6 +66,50 @@ fn there_are_two_warm_spares_once_a_segment_is_half_full(writing: Writing) {
     }
     append(&journal, 200, 1000);
     assert_eq!(read(&journal, 0), frames(0..240, 1000));
+}
+
+#[test]
+fn frames_that_come_fast_find_pages_and_are_not_covered_by_them() {
+    let (directory, journal) = opened(Writing::Calls);
+    append(&journal, 20, 1000);
+    journal.sync().unwrap();
+    let length = || {
+        let active = segment_files(directory.path()).remove(0);
+        fs::metadata(active).unwrap().len()
+    };
+    journal.prepare();
+    let slow = length();
+    assert!(slow < 32 << 10, "{slow}");
+    append(&journal, 36, 1000);
+    journal.prepare();
+    if is_steady(&journal) {
+        assert_eq!(length(), 64 << 10);
+    }
+    append(&journal, 40, 1000);
+    assert_eq!(read(&journal, 0), frames(0..96, 1000));
+}
+
+fn segments_that_begin_cold_ask_for_more_warm_spares_and_quiet_gives_them_back(writing: Writing) {
+    let directory = tempfile::tempdir().unwrap();
+    let options = JournalOptions {
+        capacity_bytes: 64 * small(writing).segment_bytes,
+        ..small(writing)
+    };
+    let (journal, _) = Journal::open(directory.path(), options, b"meta", 7).unwrap();
+    append(&journal, 300, 1000);
+    assert_eq!(journal.shared.writer().wanted_warm(), 8);
+    append(&journal, 40, 1000);
+    journal.sync().unwrap();
+    journal.prepare();
+    let many = spares(directory.path()).len();
+    if is_steady(&journal) {
+        assert!(many > 2, "{many}");
+    }
+    (0..2_010).for_each(|_| journal.prepare());
+    assert_eq!(journal.shared.writer().wanted_warm(), 2);
+    assert!(spares(directory.path()).len() <= 2);
+    append(&journal, 300, 1000);
+    assert_eq!(read(&journal, 0), frames(0..640, 1000));
 }
 
 fn a_released_segment_is_used_again_and_nothing_of_it_is_left(writing: Writing) {
