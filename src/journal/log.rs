@@ -196,9 +196,11 @@ impl Journal {
         Ok(self.durable())
     }
 
-    /// Makes spares warm, so that appends cost less: to be called after [`Self::sync`] when nobody waits for it. Takes no
-    /// more than a moment (a mebibyte of zeros, synced) while frames wait to be synced, otherwise as long as it takes to
-    /// fill up to two segments, and no time when there is nothing to do. Without it the journal is right and slower.
+    /// Makes appends cost less: to be called after [`Self::sync`] when nobody waits for it. Where frames come fast it makes
+    /// pages of the active segment ready ahead of them, and makes spares warm: two, and up to eight where segments began
+    /// cold, which a long time of quiet gives back. Takes no more than a moment (a mebibyte of zeros, synced) while frames
+    /// wait to be synced, otherwise as long as it takes to fill the spares, and no time when there is nothing to do.
+    /// Without it the journal is right and slower.
     pub fn prepare(&self) {
         let mut flusher = lock(&self.flusher);
         flusher.stay_ahead(&self.shared);
