@@ -69,6 +69,8 @@ mod emit;
 #[doc(hidden)]
 pub mod cli;
 
+#[cfg(feature = "telemetry")]
+pub use self::emit::telemetry;
 #[cfg(feature = "emit")]
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,

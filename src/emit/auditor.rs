@@ -72,6 +72,11 @@ impl Auditor {
         }
     }
 
+    /// What layers, guards and processors stand on.
+    pub(crate) fn recorder(&self) -> &Arc<Recorder> {
+        &self.inner.recorder
+    }
+
     /// Settings for an auditor in production: it needs a keyring, and sends to an OpenTelemetry Collector.
     pub fn builder() -> AuditorBuilder {
         AuditorBuilder::new()
@@ -89,7 +94,7 @@ impl Auditor {
     /// A layer for one `tracing` subscriber. Every call makes another one.
     #[must_use]
     pub fn layer(&self) -> AuditLayer {
-        AuditLayer::new(Arc::clone(&self.inner.recorder))
+        AuditLayer::new(Arc::clone(self.recorder()))
     }
 
     /// Checks that calls made on this thread would be recorded: that the layer is installed, and that no filter hides
@@ -109,7 +114,7 @@ impl Auditor {
     /// [`GuardError`] where its start cannot be recorded, unless it is given
     /// [`OnFailure::DropAndCount`](crate::OnFailure::DropAndCount): do not make the call then.
     pub fn start(&self, call: CallStart) -> Result<CallGuard, GuardError> {
-        CallGuard::start(Arc::clone(&self.inner.recorder), call)
+        CallGuard::start(Arc::clone(self.recorder()), call)
     }
 
     /// A change of something administered: what was done (`created`, `updated`, `deleted`, `rotated`, `blocked`, …) to

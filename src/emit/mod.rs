@@ -13,11 +13,18 @@ mod installed;
 pub(crate) mod json_lines;
 pub mod keyring_file;
 mod layer;
+#[cfg_attr(
+    not(feature = "telemetry"),
+    expect(dead_code, reason = "the processor's side")
+)]
+mod pipeline;
 mod pulse;
 mod recorder;
 pub(crate) mod sender;
 pub(crate) mod spool;
 pub mod stream;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod testing;
 

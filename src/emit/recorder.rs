@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::bell::Bell;
 use super::health::Health;
+use super::pipeline::{Owner, Pipelines};
 use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
@@ -21,6 +22,7 @@ pub(crate) struct Recorder {
     bell: Arc<Bell>,
     service: Option<Label>,
     spans: Spans,
+    pipelines: Pipelines,
     /// Read while a record is written, so that none is written behind the last one.
     closed: RwLock<Closed>,
     enabled: AtomicBool,
@@ -72,6 +74,7 @@ impl Recorder {
             bell,
             service,
             spans,
+            pipelines: Pipelines::default(),
             closed,
             enabled,
         }
@@ -107,6 +110,21 @@ impl Recorder {
             Spans::Auto => view,
             Spans::Always => SpanView::Sent(SpanIdentity::Hashed),
             Spans::Never => SpanView::None,
+        }
+    }
+
+    /// The application's own pipelines.
+    pub(crate) fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
+    }
+
+    /// Whose the span of a call becomes that a watched pipeline knows too. A span that nobody would send for us, or that
+    /// is begun when nothing is written any more, stays in its pipeline.
+    pub(crate) fn owner(&self) -> Owner {
+        if self.spans != Spans::Never && self.spool.sends_spans() && self.open().is_ok() {
+            Owner::Taken
+        } else {
+            Owner::Recorded
         }
     }
 

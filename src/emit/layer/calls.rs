@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::callsite::Callsite;
+use super::trace::Placed;
 use crate::clock::Moment;
+use crate::emit::pipeline::{EndedSpan, Found};
 use crate::emit::spool::{SpanView, StartToken};
 use crate::record::CapturedCall;
 
@@ -16,7 +18,27 @@ pub(super) struct OpenCall {
     pub(super) callsite: Arc<Callsite>,
     pub(super) recording: Recording,
     pub(super) begun: Option<Begun>,
+    /// The place of its span, where that has ended before the call began.
+    pub(super) handed: Option<Placed>,
     pub(super) last_exit: Option<Moment>,
+}
+
+impl OpenCall {
+    fn waits_for(&self, ended: &EndedSpan<'_>) -> bool {
+        if self.begun.is_some() || self.handed.is_some() {
+            return false;
+        }
+        // tracing-opentelemetry makes its span in the same callback of the subscriber, just before or after.
+        let apart = self
+            .call
+            .time
+            .unix_nanos()
+            .abs_diff(ended.made.unix_nanos());
+        let here = ended
+            .source
+            .is_none_or(|source| self.callsite.source() == Some(source));
+        apart <= MADE_TOGETHER_NANOS && here
+    }
 }
 
 /// Whether a call is recorded, which is settled when its span is made. One that is not is told things all the same, so
@@ -81,6 +103,29 @@ impl Calls {
         self.open.load(Ordering::Relaxed) == 0
     }
 
+    /// Hands the place of an ended span over to the call that waits for it, if one does: it has not begun, and its span
+    /// was made where and when that one was.
+    pub(super) fn hand_over(&self, ended: &EndedSpan<'_>) -> Found {
+        if self.is_empty() {
+            return Found::NoCall;
+        }
+        for shard in &self.shards {
+            let mut calls = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(open) = calls.values_mut().find(|open| open.waits_for(ended)) else {
+                continue;
+            };
+            if open.recording == Recording::Off {
+                return Found::NotRecorded;
+            }
+            open.handed = Some(Placed {
+                trace: ended.place,
+                view: ended.owner.view(),
+            });
+            return Found::HandedOver;
+        }
+        Found::NoCall
+    }
+
     fn shard(
         &self,
         span: u64,
@@ -114,3 +159,5 @@ impl Hasher for SpanHasher {
 }
 
 const SHARDS: usize = 64;
+/// How far apart two clock readings of one callback may be, on a machine that is busy.
+const MADE_TOGETHER_NANOS: u64 = 50_000_000;

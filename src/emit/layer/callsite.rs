@@ -15,6 +15,7 @@ use crate::semconv::dialect::{self, Meaning};
 pub(super) struct Callsite {
     meanings: Vec<Option<Meaning>>,
     begins: Begins,
+    source: Option<(&'static str, u32)>,
     /// Whether a field of it has carried content. Declaring one is no leak: libraries do, and leave it empty.
     carried_content: AtomicBool,
 }
@@ -31,7 +32,7 @@ pub(super) enum Begins {
 
 impl Callsite {
     /// The call site's classification; `None` where its spans are no calls.
-    fn classify(metadata: &Metadata<'_>) -> Option<Self> {
+    fn classify(metadata: &'static Metadata<'static>) -> Option<Self> {
         if !metadata.is_span() {
             return None;
         }
@@ -52,6 +53,7 @@ impl Callsite {
         is_call.then_some(Self {
             meanings,
             begins,
+            source: metadata.file().zip(metadata.line()),
             carried_content: AtomicBool::new(false),
         })
     }
@@ -62,6 +64,11 @@ impl Callsite {
 
     pub(super) fn begins(&self) -> Begins {
         self.begins
+    }
+
+    /// File and line, where they are known.
+    pub(super) fn source(&self) -> Option<(&'static str, u32)> {
+        self.source
     }
 
     /// A field of the call site carried content, where every other layer sees it.

@@ -14,17 +14,23 @@ use crate::semconv::dialect::{self, Meaning};
 #[derive(Default)]
 pub(super) struct Fields(Vec<(Meaning, FieldValue)>);
 
-enum FieldValue {
+/// What one field says.
+pub(crate) enum FieldValue {
+    /// Content, in the form in which it is hashed.
     Content(Content),
+    /// An error's text.
     Error(RawText),
+    /// A number with a fraction.
     Float(f64),
+    /// A count, or a flag.
     Int(u64),
+    /// A name.
     Text(Label),
 }
 
 impl FieldValue {
     /// A text in the form that its meaning asks for, so that it is copied once.
-    fn of_text(meaning: Meaning, text: &str) -> Self {
+    pub(crate) fn of_text(meaning: Meaning, text: &str) -> Self {
         match meaning {
             Meaning::Input | Meaning::Output | Meaning::SystemPrompt | Meaning::Tools => {
                 Self::Content(Content::of_text(text))
@@ -117,14 +123,19 @@ impl Fields {
     /// Puts what the fields say into the call.
     pub(super) fn apply(self, call: &mut CapturedCall) {
         for (meaning, value) in self.0 {
-            match value {
-                FieldValue::Content(content) => apply_content(call, meaning, content),
-                FieldValue::Error(message) => failed(call, None, Some(message)),
-                FieldValue::Float(number) => apply_float(call, meaning, number),
-                FieldValue::Int(number) => apply_int(call, meaning, number),
-                FieldValue::Text(text) => apply_text(call, meaning, text),
-            }
+            take_field(call, meaning, value);
         }
+    }
+}
+
+/// Puts what one field says into the call: the only way in for whatever has names and values.
+pub(crate) fn take_field(call: &mut CapturedCall, meaning: Meaning, value: FieldValue) {
+    match value {
+        FieldValue::Content(content) => apply_content(call, meaning, content),
+        FieldValue::Error(message) => failed(call, None, Some(message)),
+        FieldValue::Float(number) => apply_float(call, meaning, number),
+        FieldValue::Int(number) => apply_int(call, meaning, number),
+        FieldValue::Text(text) => apply_text(call, meaning, text),
     }
 }
 

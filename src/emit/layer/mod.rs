@@ -2,7 +2,7 @@
 
 mod calls;
 mod callsite;
-mod fields;
+pub(crate) mod fields;
 mod span_ext;
 #[cfg(test)]
 mod tests;
@@ -23,6 +23,7 @@ use tracing_subscriber::registry::LookupSpan;
 use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
 use self::fields::Collector;
+use self::trace::Learned;
 use super::recorder::Recorder;
 use crate::record::{Label, RawText, TraceContext};
 
@@ -42,16 +43,23 @@ pub(crate) use self::trace::place_guard;
 pub struct AuditLayer {
     recorder: Arc<Recorder>,
     callsites: Callsites,
-    calls: Calls,
+    calls: Arc<Calls>,
+    learned: Learned,
     dispatch: OnceLock<WeakDispatch>,
 }
 
 impl AuditLayer {
     pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
+        let calls = Arc::<Calls>::default();
+        let waiting = Arc::downgrade(&calls);
+        recorder
+            .pipelines()
+            .ask(move |ended| Some(waiting.upgrade()?.hand_over(ended)));
         Self {
             recorder,
             callsites: Callsites::default(),
-            calls: Calls::default(),
+            calls,
+            learned: Learned::default(),
             dispatch: OnceLock::new(),
         }
     }
@@ -101,9 +109,21 @@ impl AuditLayer {
 
     /// As [`begin`](Self::begin), where what stands around the span is known.
     fn begin_in(&self, span: &Id, parent: Option<&Id>, audited_parent: Option<TraceContext>) {
-        let dispatch = self.dispatch.get().and_then(WeakDispatch::upgrade);
         let clock = self.recorder.clock();
-        let mut placed = trace::place(dispatch.as_ref(), span, parent, audited_parent, clock);
+        let handed = |open: &mut OpenCall| open.handed.take();
+        let mut placed = match self.calls.with(span.into_u64(), handed).flatten() {
+            Some(handed) => handed,
+            None => trace::place(
+                self.dispatch.get().and_then(WeakDispatch::upgrade).as_ref(),
+                trace::Begins {
+                    span,
+                    parent,
+                    audited_parent,
+                },
+                &self.recorder,
+                &self.learned,
+            ),
+        };
         placed.view = self.recorder.view(placed.view);
         let moment = clock.moment();
         let now = clock.now();
@@ -181,6 +201,7 @@ where
             callsite,
             recording,
             begun: None,
+            handed: None,
             last_exit: None,
         };
         self.calls.insert(id.into_u64(), open);

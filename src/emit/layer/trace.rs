@@ -1,13 +1,17 @@
 //! A call's place in a trace: OpenTelemetry's own ids where a pipeline gives the span any, ours otherwise.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
-use opentelemetry::{Context, trace::SpanContext};
 use tracing::Dispatch;
 use tracing::span::Id;
 
 use crate::clock::Clock;
+use crate::emit::pipeline::{Claimed, Pipelines, key_of};
+use crate::emit::recorder::Recorder;
 use crate::emit::spool::SpanView;
-use crate::record::{SpanId, TraceContext, TraceId};
+use crate::record::TraceContext;
 use crate::semconv::SpanIdentity;
 
 /// Where a call stands, and who sends its span.
@@ -16,48 +20,101 @@ pub(super) struct Placed {
     pub(super) view: SpanView,
 }
 
-/// The place of a span that is begun now. `parent` is the span around it, `audited_parent` the place of the nearest
-/// call around it.
+/// A span that is begun now, and what stands around it.
+#[derive(Clone, Copy)]
+pub(super) struct Begins<'a> {
+    pub(super) span: &'a Id,
+    /// The span around it.
+    pub(super) parent: Option<&'a Id>,
+    /// The place of the nearest call around it.
+    pub(super) audited_parent: Option<TraceContext>,
+}
+
+/// What a layer has learned of the pipeline of its subscriber, from spans that were recorded there. One that is not
+/// recorded tells nothing by itself: no processor sees it.
+#[derive(Debug, Default)]
+pub(super) struct Learned(AtomicU8);
+
+impl Learned {
+    fn note(&self, watched: bool) {
+        let learned = if watched { WATCHED } else { NOT_WATCHED };
+        self.0.store(learned, Ordering::Relaxed);
+    }
+
+    /// Whether a span that is not recorded is one of a pipeline that is watched.
+    fn guess(&self, pipelines: &Pipelines) -> bool {
+        match self.0.load(Ordering::Relaxed) {
+            WATCHED => true,
+            NOT_WATCHED => false,
+            _ => pipelines.is_watched(),
+        }
+    }
+}
+
+/// The place of a span that is begun now. Where a pipeline that is watched knows the span too, it is claimed.
 ///
 /// Must be called without any lock: tracing-opentelemetry takes those of the registry, and starts the span if it has
 /// not been.
 pub(super) fn place(
     dispatch: Option<&Dispatch>,
-    span: &Id,
-    parent: Option<&Id>,
-    audited_parent: Option<TraceContext>,
-    clock: &Clock,
+    begins: Begins<'_>,
+    recorder: &Recorder,
+    learned: &Learned,
 ) -> Placed {
+    let Begins { span, parent, .. } = begins;
     let context =
         |id| dispatch.and_then(|dispatch| tracing_opentelemetry::get_otel_context(id, dispatch));
-    if let Some((trace_id, span_id)) =
-        context(span).and_then(|context| ids(context.span().span_context()))
-    {
+    let own = context(span);
+    let Some((trace_id, span_id)) = own
+        .as_ref()
+        .and_then(|own| key_of(own.span().span_context()))
+    else {
+        let around = parent.and_then(context);
+        return place_alone(begins, around, recorder.clock());
+    };
+    let (owner, pipelines) = (recorder.owner(), recorder.pipelines());
+    let recorded = own.is_some_and(|own| own.span().is_recording());
+    let around = || {
         let around = parent
             .and_then(context)
             .or_else(|| parent.is_none().then(Context::current));
-        let parent_span_id = around
-            .and_then(|context| ids(context.span().span_context()))
+        around
+            .and_then(|context| key_of(context.span().span_context()))
             .filter(|(trace, id)| *trace == trace_id && *id != span_id)
-            .map(|(_, id)| id);
-        // The application's own pipeline exports this very span: a second one would show the call twice.
-        return Placed {
-            trace: TraceContext {
-                trace_id,
-                span_id,
-                parent_span_id,
-            },
-            view: SpanView::None,
-        };
+            .map(|(_, id)| id)
+    };
+    let (watched, parent_span_id) = match pipelines.claim((trace_id, span_id), owner) {
+        Claimed::Watched { parent } => (true, parent),
+        Claimed::NotWatched if recorded => (false, around()),
+        Claimed::NotWatched => (learned.guess(pipelines), around()),
+    };
+    if recorded {
+        learned.note(watched);
     }
-    let around = audited_parent
+    // A pipeline that is not watched exports this very span: a second one would show the call twice.
+    let view = if watched {
+        owner.view()
+    } else {
+        SpanView::None
+    };
+    Placed {
+        trace: TraceContext {
+            trace_id,
+            span_id,
+            parent_span_id,
+        },
+        view,
+    }
+}
+
+/// The place of a span that no pipeline knows: ours is the span.
+fn place_alone(begins: Begins<'_>, around: Option<Context>, clock: &Clock) -> Placed {
+    let of = |context: Context| key_of(context.span().span_context());
+    let around = begins
+        .audited_parent
         .map(|parent| (parent.trace_id, parent.span_id))
-        .or_else(|| {
-            parent
-                .and_then(context)
-                .and_then(|context| ids(context.span().span_context()))
-        })
-        .or_else(|| ids(Context::current().span().span_context()));
+        .or_else(|| around.and_then(of))
+        .or_else(|| of(Context::current()));
     let (trace_id, parent_span_id) = around.map_or_else(
         || (clock.trace_id(), None),
         |(trace_id, span_id)| (trace_id, Some(span_id)),
@@ -74,7 +131,7 @@ pub(super) fn place(
 
 /// The place of a call that no span of `tracing` stands for.
 pub(crate) fn place_guard(clock: &Clock) -> (TraceContext, SpanView) {
-    let around = ids(Context::current().span().span_context());
+    let around = key_of(Context::current().span().span_context());
     let (trace_id, parent_span_id) = around.map_or_else(
         || (clock.trace_id(), None),
         |(trace_id, span_id)| (trace_id, Some(span_id)),
@@ -87,7 +144,5 @@ pub(crate) fn place_guard(clock: &Clock) -> (TraceContext, SpanView) {
     (trace, SpanView::Sent(SpanIdentity::Hashed))
 }
 
-fn ids(context: &SpanContext) -> Option<(TraceId, SpanId)> {
-    let trace = TraceId::from_bytes(context.trace_id().to_bytes())?;
-    Some((trace, SpanId::from_bytes(context.span_id().to_bytes())?))
-}
+const WATCHED: u8 = 1;
+const NOT_WATCHED: u8 = 2;

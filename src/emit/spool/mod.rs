@@ -153,6 +153,11 @@ impl Spool {
         self.spans_parked.store(parked, Ordering::Release);
     }
 
+    /// Whether calls are sent as spans to somebody who takes them.
+    pub(crate) fn sends_spans(&self) -> bool {
+        self.keeping().contains(&Consumer::Traces)
+    }
+
     /// Those for whose sake records are kept.
     fn keeping(&self) -> Vec<Consumer> {
         let parked = self.spans_parked.load(Ordering::Acquire);
