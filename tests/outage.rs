@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use collector::Collector;
 use counter::{Arrived, Counter};
-use llm_audit::{AuditSpanExt as _, Auditor, Drained};
+use llm_audit::{AuditSpanExt as _, Auditor, AuditorBuilder, Drained};
 use part::{Part, Player};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -86,6 +86,44 @@ fn everything_recorded_in_an_outage_of_the_collector_is_in_its_files() {
         (collector.logged_ids(), collector.traced_ids());
     check(&logged, &traced, directory.path());
     assert_eq!((logged_again, traced_again), (0, 0));
+}
+
+#[test]
+fn the_next_process_delivers_what_a_killed_one_recorded_in_an_outage() {
+    if let Some(part) = Part::of_this_process() {
+        return match part.name.as_str() {
+            "heir" => heir(&part),
+            _ => application(&part),
+        };
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let counter = Counter::start(TcpListener::bind("127.0.0.1:0").unwrap());
+    let test = "the_next_process_delivers_what_a_killed_one_recorded_in_an_outage";
+    let outage = Outage::endure(test, directory.path(), "http://127.0.0.1:9");
+    outage.player.unwrap().kill();
+
+    let started = Instant::now();
+    let endpoint = counter.endpoint();
+    let settings = [(ENDPOINT, endpoint.as_str())];
+    let mut heir = Player::start(test, "heir", directory.path(), &settings);
+    assert_eq!(heir.hear().as_deref(), Some("open"));
+    let open = started.elapsed();
+    assert_eq!(heir.hear(), Some(format!("{:?}", Drained::Complete)));
+    let peak = in_status(heir.process_id(), "VmHWM");
+    println!(
+        "{} calls of a killed process, {} of spool: the next one is open after {open:.1?}, has delivered all after {:.1?}, \
+         peak of its memory {}",
+        calls(),
+        mib(outage.spool_bytes),
+        started.elapsed(),
+        mib(peak)
+    );
+    assert!(peak <= MEMORY, "{peak} bytes");
+    heir.say("go");
+    heir.end();
+    let arrived = counter.arrived();
+    check(&arrived.logged, &arrived.traced, directory.path());
+    assert_eq!((arrived.logged_again, arrived.traced_again), (0, 0));
 }
 
 /// Every call that was made, with a start and a stop, and a span of every call.
@@ -205,14 +243,7 @@ fn mib(bytes: u64) -> String {
 /// The application: as many calls as it is told, as fast as it can.
 fn application(part: &Part) {
     let calls: u64 = part.setting(CALLS).unwrap().parse().unwrap();
-    let audit = Auditor::builder()
-        .service("outage")
-        .data_dir(&part.data_dir)
-        .generate_keyring()
-        .endpoint(&part.setting(ENDPOINT).unwrap())
-        .spool_bytes(SPOOL_BYTES)
-        .build()
-        .unwrap();
+    let audit = settings(part).build().unwrap();
     tracing_subscriber::registry().with(audit.layer()).init();
     let mut made = BufWriter::new(File::create(part.data_dir.join(MADE)).unwrap());
     for number in 0..calls {
@@ -235,6 +266,24 @@ fn application(part: &Part) {
     assert_eq!((audit.health().dropped, audit.health().refused), (0, 0));
     part.say(&format!("{drained:?}"));
     assert_eq!(part.hear().as_deref(), Some("go"));
+}
+
+/// A process on the same data directory, with a receiver, that makes no calls.
+fn heir(part: &Part) {
+    let audit = settings(part).build().unwrap();
+    part.say("open");
+    let drained = audit.shutdown(PATIENCE);
+    part.say(&format!("{drained:?}"));
+    assert_eq!(part.hear().as_deref(), Some("go"));
+}
+
+fn settings(part: &Part) -> AuditorBuilder {
+    Auditor::builder()
+        .service("outage")
+        .data_dir(&part.data_dir)
+        .generate_keyring()
+        .endpoint(&part.setting(ENDPOINT).unwrap())
+        .spool_bytes(SPOOL_BYTES)
 }
 
 /// A call with 25 attributes and a prompt.

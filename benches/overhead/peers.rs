@@ -1,71 +1,53 @@
-//! The two pipelines, and the call that both are given.
+//! The pipelines.
 
 use std::time::Duration;
 
-use llm_audit::{AuditSpanExt, Auditor};
+use llm_audit::Auditor;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
 use tempfile::TempDir;
-use tracing::{Dispatch, info_span};
+use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 /// Records about the trail itself in a run: start and stop.
 pub(crate) const SYSTEM_RECORDS: u64 = 2;
 
-/// One call with 25 attributes: 14 texts, 8 whole numbers, 3 floating-point numbers. The prompt goes to whoever audits.
-pub(crate) fn call(number: u64) {
-    let span = info_span!(
-        "chat",
-        gen_ai.operation.name = "chat",
-        gen_ai.provider.name = "anthropic",
-        gen_ai.request.model = "claude-sonnet-4-5",
-        gen_ai.response.model = "claude-sonnet-4-5-20250929",
-        gen_ai.response.id = "msg_01XFDUDYJgAACzvnptvVoYEL",
-        gen_ai.response.finish_reasons = "end_turn",
-        gen_ai.conversation.id = "conversation-0123456789",
-        session.id = "session-0123456789",
-        user.id = "anna@example.com",
-        llm_audit.tenant = "acme",
-        llm_audit.action = "messages.create",
-        llm_audit.service_tier = "standard",
-        client.address = "192.0.2.17",
-        server.address = "api.anthropic.com",
-        server.port = 443_i64,
-        gen_ai.request.max_tokens = 1024_i64,
-        gen_ai.usage.input_tokens = number.cast_signed() % 4096,
-        gen_ai.usage.output_tokens = 310_i64,
-        gen_ai.usage.cache_read.input_tokens = 0_i64,
-        gen_ai.usage.cache_write.input_tokens = 0_i64,
-        gen_ai.usage.reasoning.output_tokens = 17_i64,
-        gen_ai.usage.audio.input_tokens = 0_i64,
-        gen_ai.request.temperature = 0.7,
-        gen_ai.request.top_p = 0.95,
-        gen_ai.response.time_to_first_chunk = 0.231,
-    );
-    span.in_scope(|| {
-        // Under the stock pipeline nobody audits, and the prompt goes nowhere.
-        let _ = span.audit_input(PROMPT);
-    });
+/// A pipeline that runs.
+pub(crate) trait Pipeline {
+    /// Where its spans go.
+    fn dispatch(&self) -> &Dispatch;
+
+    /// Waits until everything is delivered, as far as the pipeline does that; says what it counted as dropped, if it
+    /// counts.
+    fn finish(self) -> u64;
+
+    fn run<R>(&self, work: impl FnOnce() -> R) -> R {
+        tracing::dispatcher::with_default(self.dispatch(), work)
+    }
 }
 
 /// Our layer, spool and sender.
 pub(crate) struct Ours {
     audit: Auditor,
     dispatch: Dispatch,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Ours {
     pub(crate) fn start(endpoint: &str, spool_bytes: u64) -> Self {
         let directory =
             TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target directory takes files");
-        let builder = Auditor::builder()
+        Self::start_in(directory, endpoint, spool_bytes)
+    }
+
+    /// As [`start`](Self::start), in a directory that may hold records already.
+    pub(crate) fn start_in(directory: TempDir, endpoint: &str, spool_bytes: u64) -> Self {
+        let audit = Auditor::builder()
             .service("bench")
             .data_dir(directory.path())
-            .generate_keyring();
-        let audit = builder
+            .generate_keyring()
             .endpoint(endpoint)
             .spool_bytes(spool_bytes)
             .build()
@@ -74,22 +56,29 @@ impl Ours {
         Self {
             audit,
             dispatch,
-            _directory: directory,
+            directory,
         }
     }
 
-    pub(crate) fn run<R>(&self, work: impl FnOnce() -> R) -> R {
-        tracing::dispatcher::with_default(&self.dispatch, work)
+    /// Ends it without delivering anything more; what is in its directory stays.
+    pub(crate) fn abandon(self) -> TempDir {
+        self.audit.shutdown(Duration::ZERO);
+        self.directory
+    }
+}
+
+impl Pipeline for Ours {
+    fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
     }
 
-    /// Waits until everything is delivered, and says what was dropped.
-    pub(crate) fn finish(self) -> u64 {
-        self.audit.shutdown(Duration::from_secs(600));
+    fn finish(self) -> u64 {
+        self.audit.shutdown(PATIENCE);
         self.audit.health().dropped
     }
 }
 
-/// tracing-opentelemetry with the stock batch processor and exporter, as their documentation sets them up.
+/// tracing-opentelemetry with the stock batch processor and exporter.
 pub(crate) struct Stock {
     provider: SdkTracerProvider,
     dispatch: Dispatch,
@@ -97,7 +86,20 @@ pub(crate) struct Stock {
 }
 
 impl Stock {
+    /// As their documentation sets them up: the queue drops what it has no room for.
     pub(crate) fn start(endpoint: &str) -> Self {
+        Self::with(endpoint, BatchConfigBuilder::default())
+    }
+
+    /// With a queue that nothing of a run is too much for.
+    pub(crate) fn lossless(endpoint: &str) -> Self {
+        Self::with(
+            endpoint,
+            BatchConfigBuilder::default().with_max_queue_size(1 << 21),
+        )
+    }
+
+    fn with(endpoint: &str, config: BatchConfigBuilder) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -109,8 +111,11 @@ impl Stock {
             .with_endpoint(endpoint)
             .build();
         drop(entered);
+        let processor = BatchSpanProcessor::builder(exporter.expect("the exporter starts"))
+            .with_batch_config(config.build())
+            .build();
         let provider = SdkTracerProvider::builder()
-            .with_batch_exporter(exporter.expect("the exporter starts"))
+            .with_span_processor(processor)
             .build();
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
         let dispatch = Dispatch::new(Registry::default().with(layer));
@@ -120,16 +125,18 @@ impl Stock {
             _runtime: runtime,
         }
     }
+}
 
-    pub(crate) fn run<R>(&self, work: impl FnOnce() -> R) -> R {
-        tracing::dispatcher::with_default(&self.dispatch, work)
+impl Pipeline for Stock {
+    fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
     }
 
-    pub(crate) fn finish(self) {
+    fn finish(self) -> u64 {
         // What it says when spans were lost is what is counted at the receiver.
-        let _ = self.provider.shutdown();
+        let _ = self.provider.shutdown_with_timeout(PATIENCE);
+        0
     }
 }
 
-const PROMPT: &str = "Summarise the quarterly report for the board in five sentences, name the three largest risks, \
-    keep the tone sober, do not mention figures that the report itself does not contain, and end with one question.";
+const PATIENCE: Duration = Duration::from_secs(600);

@@ -16,7 +16,7 @@ use crate::receiver::{Receiver, Signal};
 
 /// The receiver. It ends with this.
 pub(crate) struct Counter {
-    _receiver: Receiver,
+    receiver: Receiver,
     arrived: Arc<(Mutex<Arrived>, Condvar)>,
 }
 
@@ -51,9 +51,13 @@ impl Counter {
             taking.1.notify_all();
         };
         Self {
-            _receiver: Receiver::handing_on(listener, take),
+            receiver: Receiver::handing_on(listener, take),
             arrived,
         }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.receiver.endpoint()
     }
 
     pub(crate) fn arrived(&self) -> MutexGuard<'_, Arrived> {
