@@ -70,7 +70,7 @@ mod emit;
 pub mod cli;
 
 #[cfg(feature = "telemetry")]
-pub use self::emit::telemetry;
+pub use self::emit::telemetry::{self, telemetry};
 #[cfg(feature = "emit")]
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,

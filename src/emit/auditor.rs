@@ -63,13 +63,16 @@ pub(crate) struct Running {
 
 impl Auditor {
     pub(crate) fn new(recorder: Arc<Recorder>, running: Running) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                recorder,
-                running: Mutex::new(Some(running)),
-                last_words: Mutex::default(),
-            }),
+        let inner = Arc::new(Inner {
+            recorder,
+            running: Mutex::new(Some(running)),
+            last_words: Mutex::default(),
+        });
+        if let Some(metrics) = inner.recorder.metrics() {
+            let asked = Arc::downgrade(&inner);
+            metrics.observe(move || Some(asked.upgrade()?.health()));
         }
+        Self { inner }
     }
 
     /// What layers, guards and processors stand on.

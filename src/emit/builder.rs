@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::metrics::Meter;
+
 use super::adopter::Adopter;
 use super::auditor::{Auditor, Running};
 use super::bell::Bell;
@@ -14,6 +16,7 @@ use super::environment::Environment;
 use super::flusher::{Cadence, Flusher};
 use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
+use super::metrics::Metrics;
 use super::pulse::Pulse;
 use super::recorder::{Recorder, Spans};
 use super::sender::{self, Sender, SenderConfig, SenderError};
@@ -97,6 +100,7 @@ pub struct AuditorBuilder {
     spool: JournalOptions,
     cadence: Cadence,
     spans: Spans,
+    meter: Option<Meter>,
 }
 
 #[derive(Debug, Clone)]
@@ -136,6 +140,7 @@ impl AuditorBuilder {
                 heartbeat: Duration::from_secs(60),
             },
             spans: Spans::Auto,
+            meter: None,
         }
     }
 
@@ -212,6 +217,29 @@ impl AuditorBuilder {
         self
     }
 
+    /// Measures calls and the auditor's own health with this meter; nothing is measured unless said. What is measured:
+    ///
+    /// * `gen_ai.client.token.usage`, `gen_ai.client.operation.duration` and
+    ///   `gen_ai.client.operation.time_to_first_chunk`, histograms as the OpenTelemetry GenAI conventions have them
+    /// * `llm_audit.record.written`, `.dropped`, `.delivered`, `.dead_letter`, `.undelivered` and
+    ///   `.oldest_undelivered.age`; `llm_audit.call.open`; `llm_audit.delivery.failed`; `llm_audit.spool.usage`, `.limit` and
+    ///   `.sync.failed`: what [`Auditor::health`] says
+    ///
+    /// No attribute of a metric names a user or a session, or holds content or a hash.
+    ///
+    /// ```
+    /// # use llm_audit::Auditor;
+    /// # let directory = tempfile::tempdir()?;
+    /// let meter = opentelemetry::global::meter("llm_audit");
+    /// let audit = Auditor::builder().meter(meter);
+    /// # audit.data_dir(directory.path()).generate_keyring().without_sender().json_lines().build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn meter(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
     /// Room that this process's part of the spool may take on disk, in bytes: 1 GiB unless said, at least 2 segments.
     pub fn spool_bytes(mut self, bytes: u64) -> Self {
         self.spool.capacity_bytes = bytes;
@@ -256,14 +284,15 @@ impl AuditorBuilder {
         let (bell, pulse) = (Arc::new(Bell::default()), Arc::new(Pulse::default()));
         let gate = Gate::new(keys, PriceTable::builtin());
         let disabled = self.environment.is_on("LLM_AUDIT_DISABLED");
-        let recorder = Arc::new(Recorder::new(
+        let recorder = Recorder::new(
             gate,
             Arc::clone(&spool),
             Arc::clone(&clock),
             Arc::clone(&bell),
             Some(service),
             self.spans,
-        ));
+        );
+        let recorder = Arc::new(recorder.with_metrics(self.meter.clone().map(Metrics::new)));
         let start = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "recording": if disabled { "off" } else { "on" } });
         recorder
             .system(SystemEvent::Start, &start)

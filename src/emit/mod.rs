@@ -13,6 +13,7 @@ mod installed;
 pub(crate) mod json_lines;
 pub mod keyring_file;
 mod layer;
+mod metrics;
 #[cfg_attr(
     not(feature = "telemetry"),
     expect(dead_code, reason = "the processor's side")

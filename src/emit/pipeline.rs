@@ -14,9 +14,9 @@
 //! A span that ends in the processor before the layer could claim it (it was never entered, and the layer stands behind
 //! tracing-opentelemetry) is *handed over* to the call that waits for it.
 //!
-//! Locks are held in one order, layers before the calls of a layer, and no code of anybody else runs under them.
+//! Locks are taken one at a time but for one pair, layers before the calls of a layer, and no code of anybody else runs under them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +31,7 @@ use crate::semconv::SpanIdentity;
 pub(crate) struct Pipelines {
     watchers: AtomicUsize,
     spans: [Mutex<HashMap<SpanKey, Watched>>; SHARDS],
+    traces: Mutex<Traces>,
     waiting: Mutex<Vec<Waiting>>,
 }
 
@@ -45,7 +46,7 @@ type Waiting = Box<dyn Fn(&EndedSpan<'_>) -> Option<Found> + Send + Sync>;
 pub(crate) enum Owner {
     /// Nobody's: the pipeline goes on with it.
     Nobody,
-    /// The auditor has its record; the pipeline goes on with the span.
+    /// The auditor has its record, or wants none; the pipeline goes on with the span.
     Recorded,
     /// The auditor has its record and sends the span; the pipeline drops it.
     Taken,
@@ -85,6 +86,13 @@ pub(crate) enum Found {
     HandedOver,
     /// It is a call that is not recorded, since recording was off when it was made.
     NotRecorded,
+}
+
+/// Traces that calls were made in, the latest of them.
+#[derive(Default)]
+struct Traces {
+    known: HashSet<TraceId>,
+    by_age: VecDeque<TraceId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -150,8 +158,15 @@ impl Pipelines {
         Some(owner)
     }
 
-    /// Whose an ended span has become, for the processors that have not seen its end yet.
+    /// Whether a call was made in this trace, as far back as is remembered: errors of spans around it may repeat what was
+    /// sent or received.
+    pub(crate) fn has_call(&self, trace: TraceId) -> bool {
+        self.traces().known.contains(&trace)
+    }
+
+    /// Whose an ended span has become that is a call, for the processors that have not seen its end yet.
     pub(crate) fn settle(&self, span: SpanKey, owner: Owner) {
+        self.traces().remember(span.0);
         if let Some(watched) = self.shard(span).get_mut(&span) {
             watched.owner = owner;
         }
@@ -159,15 +174,15 @@ impl Pipelines {
 
     /// The layer makes the record of this span's call.
     pub(crate) fn claim(&self, span: SpanKey, owner: Owner) -> Claimed {
-        match self.shard(span).get_mut(&span) {
-            None => Claimed::NotWatched,
+        let parent = match self.shard(span).get_mut(&span) {
+            None => return Claimed::NotWatched,
             Some(watched) => {
                 watched.owner = owner;
-                Claimed::Watched {
-                    parent: watched.parent,
-                }
+                watched.parent
             }
-        }
+        };
+        self.traces().remember(span.0);
+        Claimed::Watched { parent }
     }
 
     /// From now on this layer is asked whether a call of its waits for a span.
@@ -199,8 +214,26 @@ impl Pipelines {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn traces(&self) -> MutexGuard<'_, Traces> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Traces {
+    fn remember(&mut self, trace: TraceId) {
+        if !self.known.insert(trace) {
+            return;
+        }
+        self.by_age.push_back(trace);
+        if self.by_age.len() > MOST_TRACES
+            && let Some(oldest) = self.by_age.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
     }
 }
 
@@ -213,6 +246,8 @@ impl std::fmt::Debug for Pipelines {
 }
 
 const SHARDS: usize = 16;
+/// Traces that are remembered.
+const MOST_TRACES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -268,6 +303,21 @@ mod tests {
         pipelines.settle(key(1), Owner::Taken);
         assert_eq!(pipelines.ended(key(1)), Some(Owner::Taken));
         assert_eq!(pipelines.ended(key(1)), None);
+    }
+
+    #[test]
+    fn the_latest_traces_with_calls_are_remembered() {
+        let pipelines = Pipelines::default();
+        let trace = |number: usize| {
+            let mut bytes = [0; 16];
+            bytes[8..].copy_from_slice(&(number as u64 + 1).to_le_bytes());
+            TraceId::from_bytes(bytes).unwrap()
+        };
+        for number in 0..=MOST_TRACES {
+            pipelines.settle((trace(number), key(1).1), Owner::Taken);
+        }
+        assert!(!pipelines.has_call(trace(0)) && pipelines.has_call(trace(1)));
+        assert!(pipelines.has_call(trace(MOST_TRACES)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::bell::Bell;
 use super::health::Health;
+use super::metrics::{Measured, Metrics};
 use super::pipeline::{Owner, Pipelines};
 use super::spool::{Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ pub(crate) struct Recorder {
     service: Option<Label>,
     spans: Spans,
     pipelines: Pipelines,
+    metrics: Option<Metrics>,
     /// Read while a record is written, so that none is written behind the last one.
     closed: RwLock<Closed>,
     enabled: AtomicBool,
@@ -75,9 +77,20 @@ impl Recorder {
             service,
             spans,
             pipelines: Pipelines::default(),
+            metrics: None,
             closed,
             enabled,
         }
+    }
+
+    /// The same with metrics.
+    pub(crate) fn with_metrics(self, metrics: Option<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// The metrics, where there are any.
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.metrics.as_ref()
     }
 
     /// Time, identifiers and dice.
@@ -159,7 +172,11 @@ impl Recorder {
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        self.finish(self.gate.refine(call), view, start)
+        let record = self.gate.refine(call);
+        if let Some(metrics) = &self.metrics {
+            metrics.measure(&Measured::of(&record));
+        }
+        self.finish(record, view, start)
     }
 
     /// As [`end`](Self::end), but what cannot be written is counted, and told by a gap record.
@@ -295,8 +312,15 @@ impl Recorder {
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
+        let measured = self
+            .metrics
+            .as_ref()
+            .map(|metrics| (metrics, Measured::of(&record)));
         let index = self.lane().finish(record, view, self.gate.keys(), start)?;
         self.bell.ring();
+        if let Some((metrics, measured)) = measured {
+            metrics.count(&measured);
+        }
         Ok(index)
     }
 

@@ -23,7 +23,8 @@ use tracing_subscriber::registry::LookupSpan;
 use self::calls::{Begun, Calls, OpenCall, Recording};
 use self::callsite::{Begins, Callsites};
 use self::fields::Collector;
-use self::trace::Learned;
+use self::trace::{Learned, Pipeline};
+use super::pipeline::Owner;
 use super::recorder::Recorder;
 use crate::record::{Label, RawText, TraceContext};
 
@@ -79,20 +80,22 @@ impl AuditLayer {
         self.calls.with(span.into_u64(), |_| ()).is_some()
     }
 
-    /// Forgets a call, as if it had not been.
+    /// Forgets a call, as if it had not been. A pipeline that is watched does so too.
     pub(crate) fn forget(&self, span: &Id) {
+        self.leave(span, Owner::Taken);
         drop(self.calls.remove(span.into_u64()));
     }
 
-    /// Begins the call of a span, unless it has begun.
-    fn begin<S>(&self, span: &Id, context: &Context<'_, S>)
+    /// Begins the call of a span, unless it has begun. `pipeline` is asked only then.
+    fn begin<S>(&self, span: &Id, context: &Context<'_, S>, pipeline: fn() -> Pipeline)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let number = span.into_u64();
-        let waits = |open: &mut OpenCall| open.begun.is_none() && open.recording == Recording::On;
-        if self.calls.with(number, waits) != Some(true) {
-            return;
+        let waits = |open: &mut OpenCall| open.begun.is_none().then_some(open.recording);
+        match self.calls.with(span.into_u64(), waits).flatten() {
+            Some(Recording::On) => {}
+            Some(Recording::Off) => return self.leave(span, Owner::Recorded),
+            None => return,
         }
         let scope = context.span(span);
         let parent = scope
@@ -104,22 +107,33 @@ impl AuditLayer {
                 .skip(1)
                 .find_map(|ancestor| self.place_of(&ancestor.id()))
         });
-        self.begin_in(span, parent.as_ref(), audited);
+        self.begin_in(trace::Begins {
+            span,
+            parent: parent.as_ref(),
+            audited_parent: audited,
+            pipeline: pipeline(),
+        });
+    }
+
+    /// Leaves a span without a record, although it is a call.
+    fn leave(&self, span: &Id, owner: Owner) {
+        if self.recorder.pipelines().is_watched()
+            && let Some(dispatch) = self.dispatch.get().and_then(WeakDispatch::upgrade)
+        {
+            trace::leave(&dispatch, span, self.recorder.pipelines(), owner);
+        }
     }
 
     /// As [`begin`](Self::begin), where what stands around the span is known.
-    fn begin_in(&self, span: &Id, parent: Option<&Id>, audited_parent: Option<TraceContext>) {
+    fn begin_in(&self, begins: trace::Begins<'_>) {
+        let span = begins.span;
         let clock = self.recorder.clock();
         let handed = |open: &mut OpenCall| open.handed.take();
         let mut placed = match self.calls.with(span.into_u64(), handed).flatten() {
             Some(handed) => handed,
             None => trace::place(
                 self.dispatch.get().and_then(WeakDispatch::upgrade).as_ref(),
-                trace::Begins {
-                    span,
-                    parent,
-                    audited_parent,
-                },
+                begins,
                 &self.recorder,
                 &self.learned,
             ),
@@ -220,13 +234,13 @@ where
         self.calls
             .with(id.into_u64(), |open| fields.apply(&mut open.call));
         if callsite.begins() == Begins::AtFirstRecord {
-            self.begin(id, &context);
+            self.begin(id, &context, || Pipeline::Open);
         }
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
         if !self.calls.is_empty() {
-            self.begin(id, &context);
+            self.begin(id, &context, || Pipeline::Open);
         }
     }
 
@@ -259,7 +273,7 @@ where
         if self.calls.is_empty() {
             return;
         }
-        self.begin(&id, &context);
+        self.begin(&id, &context, Pipeline::of_closed::<S>);
         if let Some(open) = self.calls.remove(id.into_u64()) {
             self.end(open);
         }

@@ -8,7 +8,7 @@ use tracing::Dispatch;
 use tracing::span::Id;
 
 use crate::clock::Clock;
-use crate::emit::pipeline::{Claimed, Pipelines, key_of};
+use crate::emit::pipeline::{Claimed, Owner, Pipelines, key_of};
 use crate::emit::recorder::Recorder;
 use crate::emit::spool::SpanView;
 use crate::record::TraceContext;
@@ -28,6 +28,29 @@ pub(super) struct Begins<'a> {
     pub(super) parent: Option<&'a Id>,
     /// The place of the nearest call around it.
     pub(super) audited_parent: Option<TraceContext>,
+    pub(super) pipeline: Pipeline,
+}
+
+/// What a pipeline may have done with a span already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pipeline {
+    /// A pipeline stands below the layer and has ended the span before the layer could ask for its ids.
+    Ended,
+    /// Nothing, or there is none.
+    Open,
+}
+
+impl Pipeline {
+    /// What the pipeline of a span has done that was never entered and is closed now, where `S` is what stands below the
+    /// layer. Subscribers do not say of what layers they are made, but their types do. One that hides its layers
+    /// (`Box<dyn Layer>`) is taken for one without a pipeline.
+    pub(super) fn of_closed<S>() -> Self {
+        if std::any::type_name::<S>().contains("OpenTelemetryLayer") {
+            Self::Ended
+        } else {
+            Self::Open
+        }
+    }
 }
 
 /// What a layer has learned of the pipeline of its subscriber, from spans that were recorded there. One that is not
@@ -70,7 +93,12 @@ pub(super) fn place(
         .and_then(|own| key_of(own.span().span_context()))
     else {
         let around = parent.and_then(context);
-        return place_alone(begins, around, recorder.clock());
+        let mut placed = place_alone(begins, around, recorder.clock());
+        // A pipeline that is watched would have handed the span over if it had sampled it.
+        if begins.pipeline == Pipeline::Ended && !learned.guess(recorder.pipelines()) {
+            placed.view = SpanView::None;
+        }
+        return placed;
     };
     let (owner, pipelines) = (recorder.owner(), recorder.pipelines());
     let recorded = own.is_some_and(|own| own.span().is_recording());
@@ -104,6 +132,14 @@ pub(super) fn place(
             parent_span_id,
         },
         view,
+    }
+}
+
+/// Makes a span `owner`'s of which the layer makes no record. As [`place`], without any lock.
+pub(super) fn leave(dispatch: &Dispatch, span: &Id, pipelines: &Pipelines, owner: Owner) {
+    let own = tracing_opentelemetry::get_otel_context(span, dispatch);
+    if let Some(key) = own.and_then(|own| key_of(own.span().span_context())) {
+        pipelines.claim(key, owner);
     }
 }
 

@@ -12,6 +12,15 @@ pub(super) struct AllowList {
     names: Vec<Cow<'static, str>>,
     prefixes: Vec<Cow<'static, str>>,
     events: Vec<Cow<'static, str>>,
+    error_texts: ErrorTexts,
+}
+
+/// Whether texts of errors leave traces with calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum ErrorTexts {
+    #[default]
+    Withheld,
+    Masked,
 }
 
 /// What becomes of an attribute.
@@ -23,6 +32,8 @@ pub(super) enum Verdict {
     Removed,
     /// It goes as a text of an error does: secrets masked, and all that it repeats of content.
     Text,
+    /// It goes as [`Allowed`](Self::Allowed) where it is a word of low cardinality, else as [`Text`](Self::Text).
+    Word,
 }
 
 impl AllowList {
@@ -41,11 +52,23 @@ impl AllowList {
         self.events.push(name);
     }
 
+    /// Lets texts of errors pass in traces with a call, masked.
+    pub(super) fn danger_allow_error_texts(&mut self) {
+        self.error_texts = ErrorTexts::Masked;
+    }
+
+    /// Whether texts of errors pass in traces with a call.
+    pub(super) fn allows_error_texts(&self) -> bool {
+        self.error_texts == ErrorTexts::Masked
+    }
+
     /// What becomes of an attribute of this name.
     pub(super) fn verdict(&self, name: &str) -> Verdict {
         let prefixed = |prefixes: &[&str]| prefixes.iter().any(|start| name.starts_with(start));
         if TEXTS.binary_search(&name).is_ok() {
             Verdict::Text
+        } else if WORDS.binary_search(&name).is_ok() {
+            Verdict::Word
         } else if self.names.iter().any(|own| own == name)
             || self.prefixes.iter().any(|own| name.starts_with(&**own))
         {
@@ -70,6 +93,24 @@ pub(super) fn is_whole_number(name: &str) -> bool {
     WHOLE_NUMBERS.contains(&name) || (name.starts_with("gen_ai.usage.") && name.ends_with("tokens"))
 }
 
+/// Whether an attribute says of what a span is about what its name says too: `GET /chat`, `SELECT orders`.
+pub(super) fn describes(name: &str) -> bool {
+    ["db.", "http.", "messaging.", "net.", "rpc.", "url."]
+        .iter()
+        .any(|start| name.starts_with(start))
+}
+
+/// Whether an attribute that is taken out says of an error what its message says too.
+pub(super) fn repeats_the_error(name: &str) -> bool {
+    name.ends_with(".stacktrace") || name.ends_with(".chain")
+}
+
+/// Whether a text is a name, and no text of a person: without white space, and short.
+pub(super) fn is_word(text: &str) -> bool {
+    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-/".contains(&byte);
+    text.len() <= LONGEST_WORD && text.bytes().all(harmless)
+}
+
 /// `event src/main.rs:12`, as tracing names events without a message.
 fn is_place(name: &str) -> bool {
     let place = name
@@ -90,6 +131,14 @@ const TEXTS: &[&str] = &[
     "exception.message",
     "llm_audit.error.message",
     "otel.status_description",
+];
+
+/// Words that are as short as the application that chose them cared for.
+const WORDS: &[&str] = &[
+    "error.type",
+    "exception.type",
+    "gen_ai.response.finish_reasons",
+    "llm_audit.status.reason",
 ];
 
 /// Names below an allowed prefix that hold values of an application.
@@ -132,9 +181,7 @@ const NAMES: &[&str] = &[
     "db.stored_procedure.name",
     "db.system",
     "db.system.name",
-    "error.type",
     "exception.escaped",
-    "exception.type",
     "gen_ai.agent.id",
     "gen_ai.agent.name",
     "gen_ai.agent.version",
@@ -169,7 +216,6 @@ const NAMES: &[&str] = &[
     "gen_ai.request.temperature",
     "gen_ai.request.top_k",
     "gen_ai.request.top_p",
-    "gen_ai.response.finish_reasons",
     "gen_ai.response.id",
     "gen_ai.response.model",
     "gen_ai.response.status",
@@ -288,13 +334,15 @@ const WHOLE_NUMBERS: &[&str] = &[
     "url.port",
 ];
 
+const LONGEST_WORD: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn lists_are_sorted_for_their_search() {
-        for list in [NAMES, TEXTS, CONTENT] {
+        for list in [NAMES, TEXTS, WORDS, CONTENT] {
             assert!(list.is_sorted(), "{list:?}");
         }
     }

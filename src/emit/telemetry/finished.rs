@@ -11,10 +11,12 @@ use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use zeroize::Zeroizing;
 
+use super::allow_list::is_word;
 use crate::emit::layer::fields::{FieldValue, take_field};
 use crate::emit::pipeline::key_of;
 use crate::emit::recorder::Recorder;
 use crate::record::{CapturedCall, Ending, Label, RawText, SpanId, Timestamp, TraceContext};
+use crate::sanitize;
 use crate::semconv::dialect::{self, Meaning};
 
 /// Whether the span is a call of a model.
@@ -55,8 +57,13 @@ pub(super) fn source(span: &SpanData) -> Option<(&str, u32)> {
     }
 }
 
-/// What the span says of its call.
-pub(super) fn capture(span: &SpanData, recorder: &Recorder) -> Box<CapturedCall> {
+/// What the span says of its call. `content` is every text of it that is content by whatever name: errors may repeat it,
+/// and only some of it has a meaning and is hashed.
+pub(super) fn capture(
+    span: &SpanData,
+    content: &[Zeroizing<String>],
+    recorder: &Recorder,
+) -> Box<CapturedCall> {
     let mut call = recorder.new_call(Label::clip("unknown"));
     call.time = made(span);
     call.record_id = recorder.clock().record_id(call.time);
@@ -67,7 +74,7 @@ pub(super) fn capture(span: &SpanData, recorder: &Recorder) -> Box<CapturedCall>
     let attributes = span.attributes.iter();
     for attribute in attributes.chain(events.clone().flat_map(|event| &event.attributes)) {
         if let Some(meaning) = meaning(attribute) {
-            take(&mut call, meaning, &attribute.value);
+            take(&mut call, meaning, &attribute.value, content);
         }
     }
     // An exception behind which an answer came was dealt with, unless the span says that it failed.
@@ -75,11 +82,11 @@ pub(super) fn capture(span: &SpanData, recorder: &Recorder) -> Box<CapturedCall>
         matches!(call.ending, Ending::Answered) && !matches!(span.status, Status::Error { .. });
     if !ended_well {
         for event in events.filter(|event| event.name == "exception") {
-            take_exception(&mut call, &event.attributes);
+            take_exception(&mut call, &event.attributes, content);
         }
     }
     match &span.status {
-        Status::Error { description } => failed(&mut call, description),
+        Status::Error { description } => failed(&mut call, description, content),
         Status::Ok => answered(&mut call),
         Status::Unset => {}
     }
@@ -96,7 +103,7 @@ fn meaning(attribute: &KeyValue) -> Option<Meaning> {
 }
 
 /// Puts what an attribute says on the call.
-fn take(call: &mut CapturedCall, meaning: Meaning, value: &Value) {
+fn take(call: &mut CapturedCall, meaning: Meaning, value: &Value, content: &[Zeroizing<String>]) {
     let value = match value {
         Value::Bool(flag) => FieldValue::Int(u64::from(*flag)),
         Value::F64(number) => FieldValue::Float(*number),
@@ -106,6 +113,7 @@ fn take(call: &mut CapturedCall, meaning: Meaning, value: &Value) {
             Err(_) => return,
         },
         Value::String(text) if text.as_str().is_empty() => return,
+        Value::String(text) if meaning == Meaning::ErrorType => word(text.as_str(), content),
         Value::String(text) => FieldValue::of_text(meaning, text.as_str()),
         Value::Array(list) => FieldValue::of_text(meaning, &json(list)),
         _ => return,
@@ -127,18 +135,17 @@ fn json(list: &Array) -> Zeroizing<String> {
     Zeroizing::new(json.unwrap_or_default())
 }
 
-fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue]) {
+fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue], content: &[Zeroizing<String>]) {
     for attribute in attributes {
         let Value::String(text) = &attribute.value else {
             continue;
         };
         match attribute.key.as_str() {
             "exception.type" => {
-                let label = FieldValue::Text(Label::clip(text.as_str()));
-                take_field(call, Meaning::ErrorType, label);
+                take_field(call, Meaning::ErrorType, word(text.as_str(), content));
             }
             "exception.message" => {
-                let message = FieldValue::Error(RawText::from(text.as_str()));
+                let message = error_text(text.as_str(), content);
                 take_field(call, Meaning::StatusDescription, message);
             }
             _ => {}
@@ -146,14 +153,32 @@ fn take_exception(call: &mut CapturedCall, attributes: &[KeyValue]) {
     }
 }
 
-fn failed(call: &mut CapturedCall, description: &str) {
+fn failed(call: &mut CapturedCall, description: &str, content: &[Zeroizing<String>]) {
     if description.is_empty() {
         let code = FieldValue::Text(Label::clip("error"));
         take_field(call, Meaning::StatusCode, code);
     } else {
-        let message = FieldValue::Error(RawText::from(description));
+        let message = error_text(description, content);
         take_field(call, Meaning::StatusDescription, message);
     }
+}
+
+fn error_text(text: &str, content: &[Zeroizing<String>]) -> FieldValue {
+    FieldValue::Error(RawText::from(masked(text, content).as_str()))
+}
+
+/// A word of low cardinality, or what was put in its place.
+fn word(text: &str, content: &[Zeroizing<String>]) -> FieldValue {
+    if is_word(text) {
+        FieldValue::Text(Label::clip(text))
+    } else {
+        FieldValue::Text(Label::clip(&masked(text, content)))
+    }
+}
+
+fn masked(text: &str, content: &[Zeroizing<String>]) -> String {
+    let content: Vec<&[u8]> = content.iter().map(|text| text.as_bytes()).collect();
+    sanitize::mask_repeated_content(text, &content)
 }
 
 /// A sign of an answer: it does not take back an error that was seen.

@@ -17,8 +17,6 @@ mod driver;
 mod finished;
 mod processor;
 mod sanitized;
-#[cfg(test)]
-mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -157,6 +155,12 @@ impl TelemetryBuilder {
     /// See [`SanitizingProcessor::allow_event`].
     pub fn allow_event(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.allow.allow_event(name.into());
+        self
+    }
+
+    /// See [`SanitizingProcessor::danger_allow_error_texts`].
+    pub fn danger_allow_error_texts(mut self) -> Self {
+        self.allow.danger_allow_error_texts();
         self
     }
 

@@ -14,7 +14,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::allow_list::AllowList;
 use super::finished;
-use super::sanitized::{Known, sanitize};
+use super::sanitized::{ErrorTexts, content_of, sanitize};
 use crate::emit::Auditor;
 use crate::emit::pipeline::{EndedSpan, Found, Owner, SpanKey, key_of};
 use crate::emit::recorder::Recorder;
@@ -25,7 +25,7 @@ use crate::record::SpanId;
 ///
 /// It wraps the processor that exports. Of every span, whoever made it, only attributes of an allow-list pass: names of
 /// the OpenTelemetry conventions whose values are short and no text of a person, and what the application allows.
-/// Texts of errors are masked. `llm_audit.redacted.attributes` and `llm_audit.redacted.texts` on a span count what was
+/// Texts of errors are masked, and withheld in traces with a call, whose content they may repeat. `llm_audit.redacted.attributes` and `llm_audit.redacted.texts` on a span count what was
 /// taken out of it.
 ///
 /// Spans of calls that the auditor records are not handed on: the auditor sends them, under the same trace, span and parent
@@ -106,25 +106,40 @@ impl<P: SpanProcessor> SanitizingProcessor<P> {
         self
     }
 
+    /// Lets texts of errors pass in traces with a call too, masked as they are in others. They may repeat a prompt: only
+    /// what is in the span itself can be found in them.
+    #[must_use]
+    pub fn danger_allow_error_texts(mut self) -> Self {
+        self.allow.danger_allow_error_texts();
+        self
+    }
+
     /// Hands a span on, without content.
-    fn forward(&self, mut span: SpanData, known: Known) {
-        sanitize(&mut span, &self.allow, known);
+    fn forward(&self, mut span: SpanData) {
+        let trace = key_of(&span.span_context).map(|(trace, _)| trace);
+        let near = trace.is_some_and(|trace| self.recorder.pipelines().has_call(trace));
+        let errors = if near && !self.allow.allows_error_texts() {
+            ErrorTexts::MayRepeatCalls
+        } else {
+            ErrorTexts::RepeatTheSpan
+        };
+        sanitize(&mut span, &self.allow, errors);
         self.inner.on_end(span);
     }
 
     /// A span that the layer has not claimed: an ordinary one, or a call of which nobody has made a record yet.
     fn unclaimed(&self, key: SpanKey, span: SpanData) {
         if !finished::is_call(&span) || !self.recorder.is_enabled() {
-            return self.forward(span, Known::Ordinary);
+            return self.forward(span);
         }
         match self.record(&span) {
             Some(owner) => {
                 self.recorder.pipelines().settle(key, owner);
                 if owner == Owner::Recorded {
-                    self.forward(span, Known::Audited);
+                    self.forward(span);
                 }
             }
-            None => self.forward(span, Known::Ordinary),
+            None => self.forward(span),
         }
     }
 
@@ -143,7 +158,8 @@ impl<P: SpanProcessor> SanitizingProcessor<P> {
             Found::NotRecorded => return None,
             Found::NoCall => {}
         }
-        let call = finished::capture(span, &self.recorder);
+        let content = content_of(span, &self.allow);
+        let call = finished::capture(span, &content, &self.recorder);
         let view = self.recorder.view(owner.view());
         match self.recorder.end(call, view, None) {
             Ok(_) => Some(owner),
@@ -172,16 +188,15 @@ impl<P: SpanProcessor> SpanProcessor for SanitizingProcessor<P> {
 
     fn on_end(&self, span: SpanData) {
         let Some(_inside) = Inside::enter(self.own()) else {
-            return self.forward(span, Known::Ordinary);
+            return self.forward(span);
         };
         let Some(key) = key_of(&span.span_context) else {
-            return self.forward(span, Known::Ordinary);
+            return self.forward(span);
         };
         match self.recorder.pipelines().ended(key) {
             Some(Owner::Nobody) => self.unclaimed(key, span),
-            Some(Owner::Recorded) => self.forward(span, Known::Audited),
+            Some(Owner::Recorded) | None => self.forward(span),
             Some(Owner::Taken) => {}
-            None => self.forward(span, Known::Ordinary),
         }
     }
 

@@ -2,63 +2,62 @@
 //!
 //! | part of a span | what goes |
 //! |---|---|
-//! | attributes of the span, its events and links | those of the allow-list, secrets masked in their texts; token counts that came as texts are whole numbers again |
-//! | texts of errors (`exception.message`, `error.message`, `error`, the status) | masked: secrets, and what repeats content that was taken out; of an audited call nothing, since the record has it |
-//! | name of the span | masked as texts of errors are |
+//! | attributes of the span, its events and links | those of the allow-list, secrets masked in their texts; whole numbers that came as texts are numbers again |
+//! | texts of errors (`exception.message`, `error.message`, `error`, the status) | masked: secrets, and what repeats content that was taken out. In a trace with a call none of them goes: they may repeat content that never was in the span |
+//! | name of the span | masked: secrets, and what repeats content that was taken out |
 //! | names of events | those of the conventions and of the allow-list; any other becomes `event` |
 //!
 //! `llm_audit.redacted.attributes` counts the attributes that were taken out, `llm_audit.redacted.texts` the texts that
 //! are not what they were. Neither is there where nothing was done.
 
+use std::borrow::Cow;
+
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value, trace::Status};
 use opentelemetry_sdk::trace::SpanData;
 use zeroize::Zeroizing;
 
-use super::allow_list::{AllowList, Verdict, is_whole_number};
+use super::allow_list::{
+    AllowList, Verdict, describes, is_whole_number, is_word, repeats_the_error,
+};
 use crate::sanitize;
 
-/// What is known of the call that a span stands for.
+/// What texts of errors may repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    /// The auditor has its record. What the call's texts may repeat is not at hand: its content was never in the span.
-    Audited,
-    /// It is no call, or no record was made of it.
-    Ordinary,
+pub(super) enum ErrorTexts {
+    /// Content of a call that never was in the span, so that it cannot be found in them: none of them goes.
+    MayRepeatCalls,
+    /// What was taken out of the span.
+    RepeatTheSpan,
 }
 
 /// Takes out of the span what must not leave the process in it.
-pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, known: Known) {
+pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, errors: ErrorTexts) {
+    // Before anything is taken out that it may repeat.
+    let named = name(span, allow);
     let mut work = Work {
         allow,
-        known,
-        content: Vec::new(),
+        errors,
+        content: content_of(span, allow),
         attributes: 0,
         texts: 0,
     };
     work.take_out(&mut span.attributes);
-    for event in &mut span.events.events {
-        work.take_out(&mut event.attributes);
-    }
+    work.mask(&mut span.attributes);
     for link in &mut span.links.links {
         work.take_out(&mut link.attributes);
+        work.mask(&mut link.attributes);
     }
     for event in &mut span.events.events {
+        work.take_out(&mut event.attributes);
+        work.mask(&mut event.attributes);
         if !allow.keeps_event(&event.name) {
-            work.keep(&event.name);
             event.name = UNNAMED_EVENT.into();
             work.texts += 1;
         }
     }
-    // Content is known now, wherever it stood.
-    work.mask(&mut span.attributes);
-    for event in &mut span.events.events {
-        work.mask(&mut event.attributes);
-    }
-    for link in &mut span.links.links {
-        work.mask(&mut link.attributes);
-    }
-    if let Some(masked) = work.masked(&span.name) {
+    if let Some(masked) = named {
         span.name = masked.into();
+        work.texts += 1;
     }
     if let Status::Error { description } = &mut span.status
         && let Some(masked) = work.error_text(description)
@@ -72,87 +71,121 @@ pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, known: Known) {
     }
 }
 
+/// What the span's name becomes, where that is something else. Addresses and queries are no content here: names are made
+/// of them.
+fn name(span: &SpanData, allow: &AllowList) -> Option<String> {
+    let content = texts_taken_out(span, allow, |name| !describes(name));
+    masked(&span.name, &content)
+}
+
+/// A text without secrets and without what it repeats of content, where that is something else.
+fn masked(text: &str, content: &[Zeroizing<String>]) -> Option<String> {
+    let content: Vec<&[u8]> = content.iter().map(|text| text.as_bytes()).collect();
+    let masked = sanitize::mask_repeated_content(text, &content);
+    (masked != text).then_some(masked)
+}
+
+/// Every text of the span that the allow-list does not let pass: what an error of it may repeat, itself left out.
+pub(super) fn content_of(span: &SpanData, allow: &AllowList) -> Vec<Zeroizing<String>> {
+    texts_taken_out(span, allow, |name| !repeats_the_error(name))
+}
+
+fn texts_taken_out(
+    span: &SpanData,
+    allow: &AllowList,
+    counts: impl Fn(&str) -> bool,
+) -> Vec<Zeroizing<String>> {
+    let mut content = Vec::new();
+    let mut keep = |text: &str| content.push(Zeroizing::new(text.to_owned()));
+    let events = span.events.events.iter();
+    let links = span.links.links.iter();
+    let attributes = span
+        .attributes
+        .iter()
+        .chain(events.clone().flat_map(|event| &event.attributes))
+        .chain(links.flat_map(|link| &link.attributes));
+    for attribute in attributes {
+        let name = attribute.key.as_str();
+        if allow.verdict(name) == Verdict::Removed && counts(name) {
+            texts_of(&attribute.value, &mut keep);
+        }
+    }
+    for event in events.filter(|event| !allow.keeps_event(&event.name)) {
+        keep(&event.name);
+    }
+    content
+}
+
+fn texts_of(value: &Value, keep: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => keep(text.as_str()),
+        Value::Array(Array::String(texts)) => texts.iter().for_each(|text| keep(text.as_str())),
+        _ => {}
+    }
+}
+
 struct Work<'a> {
     allow: &'a AllowList,
-    known: Known,
-    /// Texts that were taken out.
+    errors: ErrorTexts,
+    /// Texts that are taken out, wherever they stood.
     content: Vec<Zeroizing<String>>,
     attributes: i64,
     texts: i64,
 }
 
 impl Work<'_> {
-    /// Takes out what the allow-list does not name, and keeps its texts in mind.
+    /// Takes out what the allow-list does not name.
     fn take_out(&mut self, attributes: &mut Vec<KeyValue>) {
-        attributes.retain(|attribute| {
-            let removed = self.allow.verdict(attribute.key.as_str()) == Verdict::Removed;
-            if removed {
-                self.attributes += 1;
-                match &attribute.value {
-                    Value::String(text) => self.keep(text.as_str()),
-                    Value::Array(Array::String(texts)) => {
-                        texts.iter().for_each(|text| self.keep(text.as_str()));
-                    }
-                    _ => {}
-                }
-            }
-            !removed
-        });
-    }
-
-    /// Keeps a text in mind that was taken out.
-    fn keep(&mut self, text: &str) {
-        self.content.push(Zeroizing::new(text.to_owned()));
+        let before = attributes.len();
+        attributes
+            .retain(|attribute| self.allow.verdict(attribute.key.as_str()) != Verdict::Removed);
+        self.attributes += i64::try_from(before - attributes.len()).unwrap_or(i64::MAX);
     }
 
     /// Masks the texts that are left.
     fn mask(&mut self, attributes: &mut [KeyValue]) {
         for attribute in attributes {
-            let error = self.allow.verdict(attribute.key.as_str()) == Verdict::Text;
+            let verdict = self.allow.verdict(attribute.key.as_str());
             match &mut attribute.value {
                 Value::String(text) => {
                     if let Some(number) = whole_number(&attribute.key, text.as_str()) {
                         attribute.value = Value::I64(number);
-                    } else if let Some(masked) = self.text(error, text.as_str()) {
-                        *text = StringValue::from(masked);
+                    } else {
+                        self.mask_text(verdict, text);
                     }
                 }
                 Value::Array(Array::String(texts)) => {
-                    for text in texts {
-                        if let Some(masked) = self.text(error, text.as_str()) {
-                            *text = StringValue::from(masked);
-                        }
-                    }
+                    texts
+                        .iter_mut()
+                        .for_each(|text| self.mask_text(verdict, text));
                 }
                 _ => {}
             }
         }
     }
 
-    fn text(&mut self, error: bool, text: &str) -> Option<String> {
-        if error {
-            self.error_text(text)
-        } else {
-            self.masked(text)
+    fn mask_text(&mut self, verdict: Verdict, text: &mut StringValue) {
+        let is_error =
+            verdict == Verdict::Text || (verdict == Verdict::Word && !is_word(text.as_str()));
+        if is_error {
+            if let Some(masked) = self.error_text(text.as_str()) {
+                *text = masked.into();
+            }
+        } else if let Cow::Owned(masked) = sanitize::mask_secrets_in_text(text.as_str()) {
+            self.texts += 1;
+            *text = masked.into();
         }
     }
 
     /// What an error's text becomes, where that is something else.
     fn error_text(&mut self, text: &str) -> Option<String> {
-        if self.known == Known::Audited && !text.is_empty() {
-            self.texts += 1;
-            return Some(ON_THE_RECORD.to_owned());
-        }
-        self.masked(text)
-    }
-
-    /// A text without secrets and without what it repeats of content, where that is something else.
-    fn masked(&mut self, text: &str) -> Option<String> {
-        let content: Vec<&[u8]> = self.content.iter().map(|text| text.as_bytes()).collect();
-        let masked = sanitize::mask_repeated_content(text, &content);
-        let other = masked != text;
-        self.texts += i64::from(other);
-        other.then_some(masked)
+        let other = match self.errors {
+            ErrorTexts::MayRepeatCalls if text.is_empty() => None,
+            ErrorTexts::MayRepeatCalls => Some(WITHHELD.to_owned()),
+            ErrorTexts::RepeatTheSpan => masked(text, &self.content),
+        };
+        self.texts += i64::from(other.is_some());
+        other
     }
 }
 
@@ -170,5 +203,5 @@ const ATTRIBUTES: &str = "llm_audit.redacted.attributes";
 const TEXTS: &str = "llm_audit.redacted.texts";
 /// The name of an event whose own was a text.
 const UNNAMED_EVENT: &str = "event";
-/// In place of an audited call's error text.
-const ON_THE_RECORD: &str = "<masked>";
+/// In place of an error's text that may repeat anything.
+const WITHHELD: &str = "<masked>";
