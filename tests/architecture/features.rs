@@ -181,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn the_eleventh_condition_is_found() {
-        let text = "#[cfg(feature = \"emit\")]\nmod a;\n".repeat(11);
-        assert_eq!(lines("src/lib.rs", &text), ["src/lib.rs:21"]);
+    fn one_condition_too_many_is_found() {
+        let text = "#[cfg(feature = \"emit\")]\nmod a;\n".repeat(MOST_CONDITIONS + 1);
+        assert_eq!(lines("src/lib.rs", &text), ["src/lib.rs:27"]);
     }
 
     #[test]
