@@ -258,7 +258,7 @@ fn application(part: &Part) {
     assert_eq!((health.dropped, health.sent, health.spans_sent), (0, 0, 0));
     assert_eq!(
         health.delivery_failure.as_deref(),
-        Some("no connection to the receiver")
+        Some("no connection to the receiver: nobody listens there")
     );
     part.say(&format!("spool {}", health.spool_bytes.0));
     assert_eq!(part.hear().as_deref(), Some("end"));
