@@ -47,6 +47,10 @@
 
 // A library prints nothing by itself.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+#![cfg_attr(
+    not(feature = "emit"),
+    expect(dead_code, unused_imports, reason = "who captures calls is in emit")
+)]
 
 // Floor 0: words.
 pub mod record;

@@ -3,7 +3,8 @@
 //! `LLM_AUDIT_KILL_RUNS` says how often (20 unless said), and `LLM_AUDIT_KILL_SECONDS` for how long at most, for each way to
 //! deliver. A run is up to three generations of an application on one data directory, each killed (SIGKILL) at a random
 //! moment, also while it takes over what the one before it left; and then a process that is not killed, which takes over
-//! everything. Runs have nothing to do with each other, so that loops of several days add up.
+//! everything. Spools are large and small, written by system calls and through mapped memory, in turn. Runs have nothing to do
+//! with each other, so that loops of several days add up.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -130,7 +131,10 @@ fn generations(test: &str, data_dir: &Path, run: u64, variables: &[(&str, &str)]
     } else {
         "1048576"
     };
-    let variables = [variables, &[(SPOOL_BYTES, spool_bytes)]].concat();
+    // Half of the large and half of the small spools are written through mapped memory.
+    let writing = if run % 4 < 2 { "calls" } else { "mapped" };
+    let own = [(SPOOL_BYTES, spool_bytes), (WRITING, writing)];
+    let variables = [variables, &own].concat();
     for generation in 0..=run % 3 {
         let mut player = Player::start(test, "application", data_dir, &variables);
         if generation == 0 {
@@ -342,10 +346,12 @@ impl Iterator for Runs {
 fn application(part: &Part) {
     let endpoint = part.setting(ENDPOINT);
     let bytes: u64 = part.setting(SPOOL_BYTES).unwrap().parse().unwrap();
-    let audit = settings(&part.data_dir, endpoint.as_deref())
-        .spool_bytes(bytes)
-        .build()
-        .unwrap();
+    let settings = settings(&part.data_dir, endpoint.as_deref()).spool_bytes(bytes);
+    let settings = match part.setting(WRITING).as_deref() {
+        Some("mapped") => settings.mapped_spool(),
+        _ => settings,
+    };
+    let audit = settings.build().unwrap();
     tracing_subscriber::registry().with(audit.layer()).init();
     audit.verify_installed().unwrap();
     // A layer does not say whether it could record: what it begins counts only where there is room for everything.
@@ -557,4 +563,5 @@ const ANSWER: [&str; 4] = [
 ];
 const ENDPOINT: &str = "TEST_ENDPOINT";
 const SPOOL_BYTES: &str = "TEST_SPOOL_BYTES";
+const WRITING: &str = "TEST_WRITING";
 const PATIENCE: Duration = Duration::from_secs(120);

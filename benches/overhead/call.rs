@@ -1,7 +1,7 @@
 //! The call that all are given.
 
 use llm_audit::AuditSpanExt;
-use tracing::info_span;
+use tracing::{Span, info_span};
 
 /// One call with 25 attributes: 14 texts, 8 whole numbers, 3 floating-point numbers. The prompt goes to whoever audits.
 pub(crate) fn call(number: u64) {
@@ -10,7 +10,16 @@ pub(crate) fn call(number: u64) {
 
 /// The call, with a prompt of the caller's.
 pub(crate) fn call_with(number: u64, prompt: &str) {
-    let span = info_span!(
+    let span = span(number);
+    span.in_scope(|| {
+        // Under the stock pipeline nobody audits, and the prompt goes nowhere.
+        let _ = span.audit_input(prompt);
+    });
+}
+
+/// The call's span.
+pub(crate) fn span(number: u64) -> Span {
+    info_span!(
         "chat",
         gen_ai.operation.name = "chat",
         gen_ai.provider.name = "anthropic",
@@ -37,11 +46,7 @@ pub(crate) fn call_with(number: u64, prompt: &str) {
         gen_ai.request.temperature = 0.7,
         gen_ai.request.top_p = 0.95,
         gen_ai.response.time_to_first_chunk = 0.231,
-    );
-    span.in_scope(|| {
-        // Under the stock pipeline nobody audits, and the prompt goes nowhere.
-        let _ = span.audit_input(prompt);
-    });
+    )
 }
 
 const PROMPT: &str = "Summarise the quarterly report for the board in five sentences, name the three largest risks, \

@@ -15,6 +15,8 @@ mod oddities;
 
 use std::collections::BTreeMap;
 
+use super::percent;
+
 /// The variables of a process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment(BTreeMap<String, String>);
@@ -58,7 +60,12 @@ impl Environment {
         let list = self.get(name).unwrap_or_default();
         let pairs = list.split(',').filter_map(|pair| pair.split_once('='));
         pairs
-            .map(|(key, value)| (key.trim().to_owned(), percent_decoded(value.trim())))
+            .map(|(key, value)| {
+                (
+                    key.trim().to_owned(),
+                    percent::decoded(value.trim().as_bytes()),
+                )
+            })
             .filter(|(key, _)| !key.is_empty())
             .collect()
     }
@@ -72,7 +79,7 @@ impl Environment {
                 .map(|(key, value)| (key.trim(), value.trim()));
             match pair {
                 Some((key, value)) if !key.is_empty() => {
-                    pairs.push((key.to_owned(), percent_decoded(value)));
+                    pairs.push((key.to_owned(), percent::decoded(value.as_bytes())));
                 }
                 _ if member.trim().is_empty() => {}
                 _ => return Err(NotPairs { member: at + 1 }),
@@ -98,27 +105,6 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
                 .collect(),
         )
     }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        let digits = behind
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) if byte == b'%' => {
-                bytes.push(decoded);
-                rest = &behind[2..];
-            }
-            _ => {
-                bytes.push(byte);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod late;
 mod layer;
 mod metrics;
 pub mod otlp;
+mod percent;
 #[cfg_attr(
     not(feature = "telemetry"),
     expect(dead_code, reason = "the processor's side")

@@ -64,7 +64,7 @@ impl RawText {
     }
 }
 
-/// What is written goes behind the text, as [`extend`](RawText::extend) puts it there.
+/// What is written goes behind the text, and what it leaves is wiped when it grows.
 impl io::Write for RawText {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.extend(bytes);

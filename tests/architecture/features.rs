@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use syn::Item;
 use syn::spanned::Spanned;
+use syn::{Attribute, Item};
 
 use crate::names::House;
 use crate::report::Violation;
 use crate::source::{Kind, Source, attributes};
 
-const MOST_CONDITIONS: usize = 13;
+const MOST_CONDITIONS: usize = 14;
 
-/// `cfg(feature …)` anywhere but on `mod` and `use` lines and in `cli/`; and too many of them.
+/// `cfg(feature …)` anywhere but on `mod` and `use` lines, as an attribute of the crate (which switches lints) and in `cli/`;
+/// and too many of them.
 pub(crate) fn conditions_inside(house: &House) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut count = 0;
@@ -21,6 +22,10 @@ pub(crate) fn conditions_inside(house: &House) -> Vec<Violation> {
         .filter(|source| source.in_src() && !source.path.starts_with("src/cli"))
     {
         let mut free = BTreeSet::new();
+        let of_crate = |attribute: &&Attribute| attribute.path().is_ident("cfg_attr");
+        for attribute in source.syntax().attrs.iter().filter(of_crate) {
+            free_within(source, attribute, &mut free);
+        }
         collect_free(source, &source.syntax().items, &mut free);
         for at in (0..source.tokens.len()).filter(|at| is_condition(source, *at)) {
             count += 1;
@@ -78,11 +83,7 @@ fn collect_free(source: &Source, items: &[Item], free: &mut BTreeSet<usize>) {
                 .iter()
                 .filter(|own| matches!(own.style, syn::AttrStyle::Outer))
             {
-                let range = attribute.span().byte_range();
-                let within = |at: &usize| range.contains(&source.tokens[*at].offset);
-                free.extend(
-                    (source.token_at(attribute.span())..source.tokens.len()).take_while(within),
-                );
+                free_within(source, attribute, free);
             }
         }
         if let Item::Mod(module) = item {
@@ -93,6 +94,12 @@ fn collect_free(source: &Source, items: &[Item], free: &mut BTreeSet<usize>) {
             );
         }
     }
+}
+
+fn free_within(source: &Source, attribute: &Attribute, free: &mut BTreeSet<usize>) {
+    let range = attribute.span().byte_range();
+    let within = |at: &usize| range.contains(&source.tokens[*at].offset);
+    free.extend((source.token_at(attribute.span())..source.tokens.len()).take_while(within));
 }
 
 /// `cfg(…)`, `cfg_attr(…)` or `cfg!(…)` with `feature =` between the brackets.
@@ -181,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn the_eleventh_condition_is_found() {
-        let text = "#[cfg(feature = \"emit\")]\nmod a;\n".repeat(11);
-        assert_eq!(lines("src/lib.rs", &text), ["src/lib.rs:21"]);
+    fn one_condition_too_many_is_found() {
+        let text = "#[cfg(feature = \"emit\")]\nmod a;\n".repeat(MOST_CONDITIONS + 1);
+        assert_eq!(lines("src/lib.rs", &text), ["src/lib.rs:29"]);
     }
 
     #[test]

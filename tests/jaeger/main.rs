@@ -15,6 +15,8 @@ mod pipeline;
 #[path = "../support/recorded.rs"]
 mod recorded;
 mod view;
+#[cfg(feature = "telemetry")]
+mod wrapped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

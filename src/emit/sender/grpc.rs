@@ -12,6 +12,7 @@ use super::rpc_status::RpcStatus;
 use super::verdict::Reply;
 use super::wire::{Answered, LONGEST, Payload};
 use crate::emit::otlp::Compression;
+use crate::emit::percent;
 
 /// A status of gRPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +92,7 @@ pub(super) fn reply(answered: &Answered) -> Reply {
             code,
             words: said
                 .get(GRPC_MESSAGE)
-                .map(|words| percent_decoded(words.as_bytes()))
+                .map(|words| percent::decoded(words.as_bytes()))
                 .unwrap_or_default(),
             asked: said
                 .get(GRPC_STATUS_DETAILS)
@@ -125,27 +126,6 @@ fn code_of_http(status: u16) -> Code {
         429 | 502 | 503 | 504 => Code::Unavailable,
         _ => Code::Unknown,
     }
-}
-
-fn percent_decoded(words: &[u8]) -> String {
-    let mut bytes = Vec::with_capacity(words.len());
-    let mut rest = words;
-    while let Some((&byte, behind)) = rest.split_first() {
-        let digits = behind
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) if byte == b'%' => {
-                bytes.push(decoded);
-                rest = &behind[2..];
-            }
-            _ => {
-                bytes.push(byte);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Base64 of the standard alphabet, padded or not: how gRPC sends bytes in headers.
