@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::batch::{Batch, Limits};
@@ -31,6 +32,7 @@ pub(super) struct Circumstances {
     pub(super) traces: Target,
     pub(super) limits: Limits,
     pub(super) in_flight: usize,
+    pub(super) linger: Duration,
     pub(super) backoff: Backoff,
     pub(super) dead_letters: PathBuf,
     pub(super) spool: Arc<Spool>,
@@ -61,6 +63,7 @@ impl Circumstances {
                 bytes: config.batch_bytes,
             },
             in_flight: config.in_flight.max(1),
+            linger: config.linger,
             backoff: config.backoff,
             dead_letters: config.dead_letters.clone(),
             spool,
@@ -83,6 +86,8 @@ pub(super) struct Delivery {
     /// Batches that have been sent and are not settled, the oldest first.
     under_way: VecDeque<UnderWay>,
     spare: Vec<Batch>,
+    /// Until when less than a batch waits for more. Absent after a quiet time, and while there is enough.
+    gathering: Option<Instant>,
     refused: DeadLetterBox,
     pauses: Pauses,
 }
@@ -120,6 +125,7 @@ impl Delivery {
             connection: Arc::new(Connection::new(target)),
             under_way: VecDeque::new(),
             spare: Vec::new(),
+            gathering: None,
             refused: DeadLetterBox::new(&shared.dead_letters, signal, stream, clock),
             pauses: Pauses::new(Arc::clone(&shared), signal),
             shared,
@@ -140,6 +146,10 @@ impl Delivery {
             }
             match left {
                 Left::Unknown => {}
+                Left::Little { until } => {
+                    let more = self.shared.pulse.beaten(seen);
+                    tokio::time::timeout_at(until, more).await.ok();
+                }
                 Left::Nothing if self.shared.stop.is_called() => return Drained::Everything,
                 Left::Unreadable if self.shared.stop.is_called() => return Drained::Rest,
                 Left::Nothing => {
@@ -158,11 +168,17 @@ impl Delivery {
             Standing::Unknown => 1,
         };
         while self.under_way.len() < most {
+            if let Some(until) = self.gathers() {
+                return Left::Little { until };
+            }
             let mut batch = self.spare.pop().unwrap_or_else(|| Batch::new(self.signal));
             match self.feed.next(&mut batch, self.limits) {
                 Found::Batch(lane) => {
                     let whole = 0..batch.len();
                     let sent = (!whole.is_empty()).then(|| self.send(&batch, whole));
+                    if sent.is_some() {
+                        self.gathering = Some(Instant::now() + self.shared.linger);
+                    }
                     self.under_way.push_back(UnderWay { lane, batch, sent });
                 }
                 nothing => {
@@ -175,6 +191,22 @@ impl Delivery {
             }
         }
         Left::Unknown
+    }
+
+    /// Until when what there is waits for more, if it does: while the last request was just now and there is less than a
+    /// batch. There may be nothing at all.
+    fn gathers(&mut self) -> Option<Instant> {
+        let until = self.gathering?;
+        let enough = FRAMES_A_CALL.saturating_mul(self.limits.records as u64);
+        let waiting = self.feed.waiting();
+        if waiting > 0
+            && waiting < enough
+            && Instant::now() < until
+            && !self.shared.stop.is_called()
+        {
+            return Some(until);
+        }
+        None
     }
 
     /// Waits until it is settled what becomes of a batch; sends what is refused of it in halves, in order. The cursor
@@ -437,6 +469,10 @@ enum Left {
     /// More than may be under way, or nobody has looked.
     Unknown,
     Unreadable,
+    /// Less than a batch, which waits for more.
+    Little {
+        until: Instant,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -466,6 +502,8 @@ fn consumer(signal: Signal) -> Consumer {
     }
 }
 
+/// Frames that a call has: its beginning and its end. Seals are few.
+const FRAMES_A_CALL: u64 = 2;
 /// How long a signal is left alone that the receiver does not know.
 const PARKED: Duration = Duration::from_secs(60);
 /// Receivers that take less than this at once get single records in the end, and not ever smaller batches.
