@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::batch::{Batch, Limits};
@@ -20,7 +19,7 @@ use super::target::Target;
 use super::verdict::{Refusal, Reply, Verdict, judge};
 use super::wire::Payload;
 use super::{Drained, SenderConfig, SenderError, Stop};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::emit::pulse::Pulse;
 use crate::emit::spool::{Consumer, Lane, Spool};
 use crate::semconv::Signal;
@@ -86,8 +85,8 @@ pub(super) struct Delivery {
     /// Batches that have been sent and are not settled, the oldest first.
     under_way: VecDeque<UnderWay>,
     spare: Vec<Batch>,
-    /// Until when less than a batch waits for more. Absent after a quiet time, and while there is enough.
-    gathering: Option<Instant>,
+    /// When the last request was made, as long as records wait behind it for others.
+    requested: Option<Moment>,
     refused: DeadLetterBox,
     pauses: Pauses,
 }
@@ -125,7 +124,7 @@ impl Delivery {
             connection: Arc::new(Connection::new(target)),
             under_way: VecDeque::new(),
             spare: Vec::new(),
-            gathering: None,
+            requested: None,
             refused: DeadLetterBox::new(&shared.dead_letters, signal, stream, clock),
             pauses: Pauses::new(Arc::clone(&shared), signal),
             shared,
@@ -146,9 +145,11 @@ impl Delivery {
             }
             match left {
                 Left::Unknown => {}
-                Left::Little { until } => {
+                Left::Little { rest } => {
                     let more = self.shared.pulse.beaten(seen);
-                    tokio::time::timeout_at(until, more).await.ok();
+                    if tokio::time::timeout(rest, more).await.is_err() {
+                        self.requested = None;
+                    }
                 }
                 Left::Nothing if self.shared.stop.is_called() => return Drained::Everything,
                 Left::Unreadable if self.shared.stop.is_called() => return Drained::Rest,
@@ -168,8 +169,8 @@ impl Delivery {
             Standing::Unknown => 1,
         };
         while self.under_way.len() < most {
-            if let Some(until) = self.gathers() {
-                return Left::Little { until };
+            if let Some(rest) = self.lingers() {
+                return Left::Little { rest };
             }
             let mut batch = self.spare.pop().unwrap_or_else(|| Batch::new(self.signal));
             match self.feed.next(&mut batch, self.limits) {
@@ -177,7 +178,7 @@ impl Delivery {
                     let whole = 0..batch.len();
                     let sent = (!whole.is_empty()).then(|| self.send(&batch, whole));
                     if sent.is_some() {
-                        self.gathering = Some(Instant::now() + self.shared.linger);
+                        self.requested = Some(self.shared.clock.moment());
                     }
                     self.under_way.push_back(UnderWay { lane, batch, sent });
                 }
@@ -193,20 +194,17 @@ impl Delivery {
         Left::Unknown
     }
 
-    /// Until when what there is waits for more, if it does: while the last request was just now and there is less than a
-    /// batch. There may be nothing at all.
-    fn gathers(&mut self) -> Option<Instant> {
-        let until = self.gathering?;
+    /// How long what there is waits for more, if it does: while the last request was just now and there is less than a
+    /// batch.
+    fn lingers(&self) -> Option<Duration> {
+        let since = self.shared.clock.moment().nanos_since(self.requested?);
+        let rest = self
+            .shared
+            .linger
+            .saturating_sub(Duration::from_nanos(since));
         let enough = FRAMES_A_CALL.saturating_mul(self.limits.records as u64);
-        let waiting = self.feed.waiting();
-        if waiting > 0
-            && waiting < enough
-            && Instant::now() < until
-            && !self.shared.stop.is_called()
-        {
-            return Some(until);
-        }
-        None
+        let little = (1..enough).contains(&self.feed.waiting());
+        (little && !rest.is_zero() && !self.shared.stop.is_called()).then_some(rest)
     }
 
     /// Waits until it is settled what becomes of a batch; sends what is refused of it in halves, in order. The cursor
@@ -471,7 +469,7 @@ enum Left {
     Unreadable,
     /// Less than a batch, which waits for more.
     Little {
-        until: Instant,
+        rest: Duration,
     },
 }
 
