@@ -19,7 +19,7 @@ use super::target::Target;
 use super::verdict::{Refusal, Reply, Verdict, judge};
 use super::wire::Payload;
 use super::{Drained, SenderConfig, SenderError, Stop};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::emit::pulse::Pulse;
 use crate::emit::spool::{Consumer, Lane, Spool};
 use crate::semconv::Signal;
@@ -31,6 +31,7 @@ pub(super) struct Circumstances {
     pub(super) traces: Target,
     pub(super) limits: Limits,
     pub(super) in_flight: usize,
+    pub(super) linger: Duration,
     pub(super) backoff: Backoff,
     pub(super) dead_letters: PathBuf,
     pub(super) spool: Arc<Spool>,
@@ -61,6 +62,7 @@ impl Circumstances {
                 bytes: config.batch_bytes,
             },
             in_flight: config.in_flight.max(1),
+            linger: config.linger,
             backoff: config.backoff,
             dead_letters: config.dead_letters.clone(),
             spool,
@@ -83,6 +85,8 @@ pub(super) struct Delivery {
     /// Batches that have been sent and are not settled, the oldest first.
     under_way: VecDeque<UnderWay>,
     spare: Vec<Batch>,
+    /// When the last request was made, as long as records wait behind it for others.
+    requested: Option<Moment>,
     refused: DeadLetterBox,
     pauses: Pauses,
 }
@@ -120,6 +124,7 @@ impl Delivery {
             connection: Arc::new(Connection::new(target)),
             under_way: VecDeque::new(),
             spare: Vec::new(),
+            requested: None,
             refused: DeadLetterBox::new(&shared.dead_letters, signal, stream, clock),
             pauses: Pauses::new(Arc::clone(&shared), signal),
             shared,
@@ -140,6 +145,12 @@ impl Delivery {
             }
             match left {
                 Left::Unknown => {}
+                Left::Little { rest } => {
+                    let more = self.shared.pulse.beaten(seen);
+                    if tokio::time::timeout(rest, more).await.is_err() {
+                        self.requested = None;
+                    }
+                }
                 Left::Nothing if self.shared.stop.is_called() => return Drained::Everything,
                 Left::Unreadable if self.shared.stop.is_called() => return Drained::Rest,
                 Left::Nothing => {
@@ -158,11 +169,17 @@ impl Delivery {
             Standing::Unknown => 1,
         };
         while self.under_way.len() < most {
+            if let Some(rest) = self.lingers() {
+                return Left::Little { rest };
+            }
             let mut batch = self.spare.pop().unwrap_or_else(|| Batch::new(self.signal));
             match self.feed.next(&mut batch, self.limits) {
                 Found::Batch(lane) => {
                     let whole = 0..batch.len();
                     let sent = (!whole.is_empty()).then(|| self.send(&batch, whole));
+                    if sent.is_some() {
+                        self.requested = Some(self.shared.clock.moment());
+                    }
                     self.under_way.push_back(UnderWay { lane, batch, sent });
                 }
                 nothing => {
@@ -175,6 +192,19 @@ impl Delivery {
             }
         }
         Left::Unknown
+    }
+
+    /// How long what there is waits for more, if it does: while the last request was just now and there is less than a
+    /// batch.
+    fn lingers(&self) -> Option<Duration> {
+        let since = self.shared.clock.moment().nanos_since(self.requested?);
+        let rest = self
+            .shared
+            .linger
+            .saturating_sub(Duration::from_nanos(since));
+        let enough = FRAMES_A_CALL.saturating_mul(self.limits.records as u64);
+        let little = (1..enough).contains(&self.feed.waiting());
+        (little && !rest.is_zero() && !self.shared.stop.is_called()).then_some(rest)
     }
 
     /// Waits until it is settled what becomes of a batch; sends what is refused of it in halves, in order. The cursor
@@ -437,6 +467,10 @@ enum Left {
     /// More than may be under way, or nobody has looked.
     Unknown,
     Unreadable,
+    /// Less than a batch, which waits for more.
+    Little {
+        rest: Duration,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -466,6 +500,8 @@ fn consumer(signal: Signal) -> Consumer {
     }
 }
 
+/// Frames that a call has: its beginning and its end. Seals are few.
+const FRAMES_A_CALL: u64 = 2;
 /// How long a signal is left alone that the receiver does not know.
 const PARKED: Duration = Duration::from_secs(60);
 /// Receivers that take less than this at once get single records in the end, and not ever smaller batches.

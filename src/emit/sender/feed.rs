@@ -88,6 +88,20 @@ impl Feed {
         outcome
     }
 
+    /// How many frames are durable that no batch has reached, in all lanes: of a call two or three.
+    pub(super) fn waiting(&self) -> u64 {
+        let lanes = self.spool.lanes();
+        let frames = lanes.iter().map(|lane| {
+            let known = self
+                .courses
+                .iter()
+                .find(|course| course.stream == lane.stream());
+            let told = known.map_or_else(|| lane.position(self.consumer), |course| course.told);
+            lane.durable().0.saturating_sub(told.0)
+        });
+        frames.fold(0, u64::saturating_add)
+    }
+
     /// What has been passed over since this was asked last.
     pub(super) fn take_passed(&mut self) -> Passed {
         std::mem::take(&mut self.passed_over)
@@ -120,11 +134,13 @@ impl Feed {
         limits: Limits,
     ) -> Result<Filled, ReadError> {
         let (durable, consumer) = (lane.durable(), self.consumer);
+        // A seal often stands behind frames that came while it was made, and need not be durable to be right.
+        let sealed = lane.written();
         let at = self.course(lane);
         let course = &mut self.courses[at];
         let mut offer = |batch: &mut Batch, frame: &journal::Frame<'_>| {
             if frame.kind == FINAL {
-                batch.offer(frame, (&mut course.codes, durable), limits)
+                batch.offer(frame, (&mut course.codes, sealed), limits)
             } else {
                 Offered::Passed
             }

@@ -10,6 +10,8 @@
 //! * **One poisoned record holds nobody up.** A batch that is refused is halved down to single records.
 //! * **Several requests are under way at once**, as long as the receiver takes them, and one where it does not. They are
 //!   settled in their order; a receiver that is quicker with a later one has it earlier. Numbers tell the order.
+//! * **Few requests, and none late.** What comes after a quiet time is sent at once. Behind a request, records wait for
+//!   others until there is a batch of them, 100 ms at most.
 //! * **Signals do not wait for each other.** Each has its own cursor, connection, pauses and task.
 //! * **Nothing of the host is borrowed.** The sender has a thread and a runtime of its own, and stops from any thread, also
 //!   one of a runtime that waits for it.
@@ -81,6 +83,9 @@ pub(crate) struct SenderConfig {
     pub(crate) batch_bytes: usize,
     /// The most requests that are under way at once, for each signal.
     pub(crate) in_flight: usize,
+    /// How long records wait for others behind a request that took all there was; not when they make a batch, nor once
+    /// the sender is being stopped.
+    pub(crate) linger: Duration,
     /// The pauses between attempts.
     pub(crate) backoff: Backoff,
     /// The directory for what is refused for good.
@@ -90,7 +95,8 @@ pub(crate) struct SenderConfig {
 }
 
 impl SenderConfig {
-    /// The defaults: requests of at most 512 records and 2 MiB, pauses from 250 ms to 30 s.
+    /// The defaults: requests of at most 512 records and 2 MiB, 100 ms between those that are not full, pauses from
+    /// 250 ms to 30 s.
     pub(crate) fn new(
         logs: TargetConfig,
         traces: TargetConfig,
@@ -103,6 +109,7 @@ impl SenderConfig {
             batch_records: 512,
             batch_bytes: 2 << 20,
             in_flight: 4,
+            linger: Duration::from_millis(100),
             backoff: Backoff {
                 first: Duration::from_millis(250),
                 most: Duration::from_secs(30),

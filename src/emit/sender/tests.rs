@@ -94,6 +94,7 @@ impl Trail {
             batch_records: 512,
             batch_bytes: 2 << 20,
             in_flight: 4,
+            linger: Duration::from_millis(10),
             backoff: Backoff {
                 first: Duration::from_millis(1),
                 most: Duration::from_millis(20),

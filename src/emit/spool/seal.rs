@@ -167,6 +167,9 @@ impl Codes {
     /// Replaces what `out` holds by what completes the log form of this final record (see
     /// [`write_seal`](semconv::write_seal)): the code that a seal below `below` holds, or one that is made here. False where
     /// the frame is no final record of a version that is known here.
+    ///
+    /// A seal stands behind what was appended while it was made, and so often behind the bound of what is durable: pass
+    /// that of what is written, or codes are made twice.
     pub(crate) fn write(
         &mut self,
         found: &journal::Frame<'_>,

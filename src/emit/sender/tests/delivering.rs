@@ -82,6 +82,59 @@ fn lanes_take_turns() {
 }
 
 #[test]
+fn the_first_after_a_quiet_time_goes_at_once_and_the_next_wait_for_each_other() {
+    let trail = Trail::new();
+    let collector = Collector::accepting();
+    let config = SenderConfig {
+        linger: A_DAY,
+        ..trail.config(&collector)
+    };
+    let sender = trail.sender(&config);
+    trail.calls(1);
+    arrived(&collector, 1, 1);
+    for _ in 0..3 {
+        trail.calls(1);
+    }
+    assert_eq!(sender.stop(PATIENCE), Drained::Everything, "it hurries");
+    for signal in [Signal::Logs, Signal::Traces] {
+        let requests = collector.seen(signal);
+        let records = requests.iter().map(|seen| seen.records.len());
+        assert_eq!(records.collect::<Vec<_>>(), [1, 3]);
+    }
+}
+
+#[test]
+fn a_batch_waits_for_nothing() {
+    let trail = Trail::new();
+    let collector = Collector::accepting();
+    let config = SenderConfig {
+        batch_records: 10,
+        linger: A_DAY,
+        ..trail.config(&collector)
+    };
+    let sender = trail.sender(&config);
+    trail.calls(1);
+    arrived(&collector, 1, 1);
+    trail.calls(25);
+    arrived(&collector, 11, 11);
+    assert_eq!(sender.stop(PATIENCE), Drained::Everything);
+    assert_eq!(sender.counters().of(Signal::Logs).sent, 26);
+}
+
+#[test]
+fn less_than_a_batch_goes_when_its_time_is_over() {
+    let trail = Trail::new();
+    let collector = Collector::accepting();
+    let sender = trail.sender(&trail.config(&collector));
+    for count in 1..=3 {
+        trail.calls(1);
+        // Nobody tells the sender anything meanwhile.
+        arrived(&collector, count, count);
+    }
+    assert_eq!(sender.stop(PATIENCE), Drained::Everything);
+}
+
+#[test]
 fn only_what_is_durable_is_sent() {
     let trail = Trail::new();
     let collector = Collector::accepting();
@@ -386,3 +439,6 @@ fn damage_the_second_frame(trail: &Trail) -> bool {
     }
     false
 }
+
+/// Longer than any test takes.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
