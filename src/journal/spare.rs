@@ -64,6 +64,7 @@ impl Blank {
         bytes: u64,
         writing: Writing,
     ) -> io::Result<(Self, Preallocation)> {
+        require_room(directory, bytes)?;
         let path = directory.join(format!("{role}{TEMPORARY}"));
         let file = OpenOptions::new()
             .read(true)
@@ -213,6 +214,18 @@ impl Spare {
         self.mapped = Some(Mapping::of(&self.file, bytes)?);
         Ok(())
     }
+}
+
+/// Asks before it takes: an attempt that fails takes all the room there is for a moment, also from others on the same disk,
+/// and is slow; and where a disk is full, each call asks. What the file system keeps back for the system is left to it.
+fn require_room(directory: &Path, bytes: u64) -> io::Result<()> {
+    let disk = rustix::fs::statvfs(directory)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    // A file system that does not count its blocks has to be tried.
+    if disk.f_blocks > 0 && free < bytes {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
 }
 
 /// The name of the one file that is being warmed.

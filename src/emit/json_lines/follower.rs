@@ -106,7 +106,7 @@ impl Follower {
                 None => break,
                 Some(Entry::Damage(damage)) => lane.tell_damage(&damage.missing),
                 Some(Entry::Frame(frame)) if frame.kind != FINAL => {}
-                Some(Entry::Frame(frame)) => match place.records.read(&frame, bound) {
+                Some(Entry::Frame(frame)) => match place.records.read(&frame, lane.written()) {
                     None => {
                         lane.tell_damage(&(frame.index..FrameIndex(frame.index.0 + 1)));
                         shared.counters().unreadable += 1;
@@ -197,7 +197,8 @@ impl Records {
         }
     }
 
-    /// The record in a final frame; none where this program cannot read it.
+    /// The record in a final frame; none where this program cannot read it. Its seal is looked for below `bound`, also
+    /// behind what is durable: it was appended while others were.
     fn read(
         &mut self,
         found: &journal::Frame<'_>,
