@@ -148,6 +148,31 @@ fn errors_around_a_call_that_is_not_recorded_do_not_repeat_what_was_sent_either(
 }
 
 #[test]
+fn an_error_long_after_a_call_of_its_trace_does_not_repeat_what_was_sent() {
+    let stage = Stage::new(Pipeline::Wrapped);
+    // Nothing of it is recorded, which makes it quick; calls are calls all the same.
+    stage.audit.set_enabled(false).unwrap();
+    let tracer = stage.provider.tracer("another");
+    let call = || {
+        let mut call = tracer.start("chat");
+        call.set_attribute(KeyValue::new("gen_ai.operation.name", "chat"));
+        call.end();
+    };
+    tracer.in_span("around", |around| {
+        call();
+        let elsewhere = opentelemetry::Context::new().attach();
+        (0..5_000).for_each(|_| call());
+        drop(elsewhere);
+        around
+            .span()
+            .set_status(Status::error(format!("400: {CONTENT}")));
+    });
+    let came = stage.end();
+    let around = came.ordinary("around")[0];
+    assert_eq!(around.status, Status::error("<masked>"));
+}
+
+#[test]
 fn errors_elsewhere_say_what_they_say() {
     let stage = Stage::new(Pipeline::Wrapped);
     stage.run(Order::First, || {

@@ -16,7 +16,7 @@ use super::allow_list::AllowList;
 use super::finished;
 use super::sanitized::{ErrorTexts, content_of, sanitize};
 use crate::emit::Auditor;
-use crate::emit::pipeline::{EndedSpan, Found, Owner, SpanKey, key_of};
+use crate::emit::pipeline::{Ended, EndedSpan, Found, Owner, SpanKey, key_of};
 use crate::emit::recorder::Recorder;
 use crate::record::SpanId;
 
@@ -199,7 +199,8 @@ impl<P: SpanProcessor> SpanProcessor for SanitizingProcessor<P> {
         let Some(key) = key_of(&span.span_context) else {
             return self.forward(span);
         };
-        match self.recorder.pipelines().ended(key) {
+        let ended = self.recorder.pipelines().ended(key);
+        match ended.as_ref().map(Ended::owner) {
             Some(Owner::Nobody) => self.unclaimed(key, span),
             Some(Owner::Recorded) | None => self.forward(span),
             Some(Owner::Taken) => {}
