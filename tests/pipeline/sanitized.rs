@@ -228,6 +228,71 @@ fn an_application_allows_names_of_its_own() {
 }
 
 #[test]
+fn errors_are_withheld_in_every_trace_where_the_application_wants_that() {
+    let stage = Stage::new(Pipeline::Stock);
+    let exporter = InMemorySpanExporter::default();
+    let processor =
+        SanitizingProcessor::new(SimpleSpanProcessor::new(exporter.clone()), &stage.audit)
+            .withhold_error_texts();
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .build();
+    let mut span = provider.tracer("shop").start("before any call");
+    span.set_status(Status::error(format!("400: {CONTENT}")));
+    span.end();
+    let spans = exporter.get_finished_spans().unwrap();
+    assert_eq!(spans[0].status, Status::error("<masked>"));
+}
+
+#[test]
+fn a_processor_that_is_wrapped_thrice_counts_what_it_takes_out_once() {
+    let stage = Stage::new(Pipeline::Stock);
+    let exporter = InMemorySpanExporter::default();
+    let wrap = || SimpleSpanProcessor::new(exporter.clone());
+    let audit = &stage.audit;
+    let once = SanitizingProcessor::new(wrap(), audit);
+    let twice = SanitizingProcessor::new(SanitizingProcessor::new(wrap(), audit), audit);
+    let thrice = SanitizingProcessor::new(
+        SanitizingProcessor::new(SanitizingProcessor::new(wrap(), audit), audit),
+        audit,
+    );
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(once)
+        .with_span_processor(twice)
+        .with_span_processor(thrice)
+        .build();
+    let tracer = provider.tracer("shop");
+    tracer.in_span("around", |around| {
+        let mut call = tracer.start("chat");
+        call.set_attribute(KeyValue::new("gen_ai.operation.name", "chat"));
+        call.end();
+        let around = around.span();
+        around.set_attribute(KeyValue::new("input.value", CONTENT));
+        around.add_event(CONTENT, vec![]);
+        around.set_status(Status::error(format!("400: {CONTENT}")));
+    });
+    let spans = exporter.get_finished_spans().unwrap();
+    assert_eq!(spans.len(), 3, "no call goes this way: {spans:?}");
+    for span in spans {
+        let mut counts: Vec<_> = span
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.key.as_str().starts_with("llm_audit.redacted."))
+            .map(|attribute| (attribute.key.as_str(), attribute.value.clone()))
+            .collect();
+        counts.sort_by_key(|(name, _)| *name);
+        let expected = [
+            ("llm_audit.redacted.attributes", 1),
+            ("llm_audit.redacted.texts", 2),
+        ];
+        assert_eq!(
+            counts,
+            expected.map(|(name, count)| (name, Value::I64(count)))
+        );
+    }
+}
+
+#[test]
 fn the_exporter_behind_it_has_the_resource() {
     let stage = Stage::new(Pipeline::Stock);
     let exporter = InMemorySpanExporter::default();
