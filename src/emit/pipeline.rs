@@ -16,12 +16,15 @@
 //!
 //! Locks are taken one at a time but for one pair, layers before the calls of a layer, and no code of anybody else runs under them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod traces;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::trace::SpanContext;
 
+use self::traces::{Counted, Traces};
 use super::spool::SpanView;
 use crate::record::{SpanId, Timestamp, TraceContext, TraceId};
 use crate::semconv::SpanIdentity;
@@ -31,7 +34,7 @@ use crate::semconv::SpanIdentity;
 pub(crate) struct Pipelines {
     watchers: AtomicUsize,
     spans: [Mutex<HashMap<SpanKey, Watched>>; SHARDS],
-    traces: Mutex<Traces>,
+    traces: [Mutex<Traces>; SHARDS],
     waiting: Mutex<Vec<Waiting>>,
 }
 
@@ -90,11 +93,12 @@ pub(crate) enum Found {
     NotRecorded,
 }
 
-/// Traces that calls were made in, the latest of them.
-#[derive(Default)]
-struct Traces {
-    known: HashSet<TraceId>,
-    by_age: VecDeque<TraceId>,
+/// A span that a processor has seen end. Its trace is not forgotten before this is dropped.
+pub(crate) struct Ended<'a> {
+    owner: Owner,
+    trace: TraceId,
+    counted: Counted,
+    pipelines: &'a Pipelines,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +107,8 @@ struct Watched {
     owner: Owner,
     /// Processors side by side that have not seen its end yet.
     shares: u32,
+    /// Those of them whose share is not counted in the trace.
+    uncounted: u32,
 }
 
 impl Owner {
@@ -139,36 +145,50 @@ impl Pipelines {
 
     /// A processor has seen a span start.
     pub(crate) fn started(&self, span: SpanKey, parent: Option<SpanId>) {
+        let counted = self.traces(span.0).began(span.0);
         let mut spans = self.shard(span);
         let watched = spans.entry(span).or_insert(Watched {
             parent,
             owner: Owner::Nobody,
             shares: 0,
+            uncounted: 0,
         });
         watched.shares += 1;
+        watched.uncounted += u32::from(counted == Counted::No);
     }
 
-    /// A processor has seen a span end: whose it is. `None` where its start was not seen.
-    pub(crate) fn ended(&self, span: SpanKey) -> Option<Owner> {
+    /// A processor has seen a span end. `None` where its start was not seen.
+    pub(crate) fn ended(&self, span: SpanKey) -> Option<Ended<'_>> {
         let mut spans = self.shard(span);
         let watched = spans.get_mut(&span)?;
         let owner = watched.owner;
+        let counted = if watched.uncounted > 0 {
+            watched.uncounted -= 1;
+            Counted::No
+        } else {
+            Counted::Yes
+        };
         watched.shares -= 1;
         if watched.shares == 0 {
             spans.remove(&span);
         }
-        Some(owner)
+        Some(Ended {
+            owner,
+            trace: span.0,
+            counted,
+            pipelines: self,
+        })
     }
 
-    /// Whether a call was made in this trace, as far back as is remembered: errors of spans around it may repeat what was
-    /// sent or received.
+    /// Whether a call was made in this trace: errors of spans around it may repeat what was sent or received. That is
+    /// known while a span of it lives, and a while longer; where it cannot be known, it may have been.
     pub(crate) fn has_call(&self, trace: TraceId) -> bool {
-        self.traces().known.contains(&trace)
+        self.traces(trace).has_call(trace)
     }
 
     /// A call was made in this trace, recorded or not.
     pub(crate) fn remember_call(&self, trace: TraceId) {
-        self.traces().remember(trace);
+        self.traces(trace).called(trace);
     }
 
     /// Whose an ended span has become, for the processors that have not seen its end yet.
@@ -180,6 +200,8 @@ impl Pipelines {
 
     /// The layer makes the record of this span's call.
     pub(crate) fn claim(&self, span: SpanKey, owner: Owner) -> Claimed {
+        // A sampler may have left out this span and none of those around it.
+        self.remember_call(span.0);
         let parent = match self.shard(span).get_mut(&span) {
             None => return Claimed::NotWatched,
             Some(watched) => {
@@ -187,7 +209,6 @@ impl Pipelines {
                 watched.parent
             }
         };
-        self.traces().remember(span.0);
         Claimed::Watched { parent }
     }
 
@@ -229,8 +250,11 @@ impl Pipelines {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn traces(&self) -> MutexGuard<'_, Traces> {
-        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
+    fn traces(&self, trace: TraceId) -> MutexGuard<'_, Traces> {
+        let [.., last] = trace.as_bytes();
+        self.traces[usize::from(*last) % SHARDS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
@@ -238,17 +262,17 @@ impl Pipelines {
     }
 }
 
-impl Traces {
-    fn remember(&mut self, trace: TraceId) {
-        if !self.known.insert(trace) {
-            return;
-        }
-        self.by_age.push_back(trace);
-        if self.by_age.len() > MOST_TRACES
-            && let Some(oldest) = self.by_age.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
+impl Ended<'_> {
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut traces = self.pipelines.traces(self.trace);
+        traces.ended(self.trace, self.counted);
     }
 }
 
@@ -261,8 +285,6 @@ impl std::fmt::Debug for Pipelines {
 }
 
 const SHARDS: usize = 16;
-/// Traces that are remembered.
-const MOST_TRACES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +310,10 @@ mod tests {
         }
     }
 
+    fn owner(pipelines: &Pipelines) -> Option<Owner> {
+        pipelines.ended(key(1)).map(|ended| ended.owner())
+    }
+
     #[test]
     fn a_claimed_span_is_the_claimers_when_it_ends_and_its_parent_is_known() {
         let pipelines = Pipelines::default();
@@ -300,8 +326,8 @@ mod tests {
                 parent: Some(parent)
             }
         );
-        assert_eq!(pipelines.ended(key(1)), Some(Owner::Taken));
-        assert_eq!(pipelines.ended(key(1)), None, "nothing is kept of it");
+        assert_eq!(owner(&pipelines), Some(Owner::Taken));
+        assert_eq!(owner(&pipelines), None, "nothing is kept of it");
     }
 
     #[test]
@@ -315,25 +341,10 @@ mod tests {
         let pipelines = Pipelines::default();
         pipelines.started(key(1), None);
         pipelines.started(key(1), None);
-        assert_eq!(pipelines.ended(key(1)), Some(Owner::Nobody));
+        assert_eq!(owner(&pipelines), Some(Owner::Nobody));
         pipelines.settle(key(1), Owner::Taken);
-        assert_eq!(pipelines.ended(key(1)), Some(Owner::Taken));
-        assert_eq!(pipelines.ended(key(1)), None);
-    }
-
-    #[test]
-    fn the_latest_traces_with_calls_are_remembered() {
-        let pipelines = Pipelines::default();
-        let trace = |number: usize| {
-            let mut bytes = [0; 16];
-            bytes[8..].copy_from_slice(&(number as u64 + 1).to_le_bytes());
-            TraceId::from_bytes(bytes).unwrap()
-        };
-        for number in 0..=MOST_TRACES {
-            pipelines.remember_call(trace(number));
-        }
-        assert!(!pipelines.has_call(trace(0)) && pipelines.has_call(trace(1)));
-        assert!(pipelines.has_call(trace(MOST_TRACES)));
+        assert_eq!(owner(&pipelines), Some(Owner::Taken));
+        assert_eq!(owner(&pipelines), None);
     }
 
     #[test]

@@ -148,6 +148,31 @@ fn errors_around_a_call_that_is_not_recorded_do_not_repeat_what_was_sent_either(
 }
 
 #[test]
+fn an_error_long_after_a_call_of_its_trace_does_not_repeat_what_was_sent() {
+    let stage = Stage::new(Pipeline::Wrapped);
+    // Nothing of it is recorded, which makes it quick; calls are calls all the same.
+    stage.audit.set_enabled(false).unwrap();
+    let tracer = stage.provider.tracer("another");
+    let call = || {
+        let mut call = tracer.start("chat");
+        call.set_attribute(KeyValue::new("gen_ai.operation.name", "chat"));
+        call.end();
+    };
+    tracer.in_span("around", |around| {
+        call();
+        let elsewhere = opentelemetry::Context::new().attach();
+        (0..5_000).for_each(|_| call());
+        drop(elsewhere);
+        around
+            .span()
+            .set_status(Status::error(format!("400: {CONTENT}")));
+    });
+    let came = stage.end();
+    let around = came.ordinary("around")[0];
+    assert_eq!(around.status, Status::error("<masked>"));
+}
+
+#[test]
 fn errors_elsewhere_say_what_they_say() {
     let stage = Stage::new(Pipeline::Wrapped);
     stage.run(Order::First, || {
@@ -200,6 +225,71 @@ fn an_application_allows_names_of_its_own() {
     assert_eq!(names.len(), 4, "two counts: {names:?}");
     assert_eq!(spans[0].events[0].name, "cart emptied");
     assert_eq!(spans[0].status, Status::error("sold out, token=<masked>"));
+}
+
+#[test]
+fn errors_are_withheld_in_every_trace_where_the_application_wants_that() {
+    let stage = Stage::new(Pipeline::Stock);
+    let exporter = InMemorySpanExporter::default();
+    let processor =
+        SanitizingProcessor::new(SimpleSpanProcessor::new(exporter.clone()), &stage.audit)
+            .withhold_error_texts();
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .build();
+    let mut span = provider.tracer("shop").start("before any call");
+    span.set_status(Status::error(format!("400: {CONTENT}")));
+    span.end();
+    let spans = exporter.get_finished_spans().unwrap();
+    assert_eq!(spans[0].status, Status::error("<masked>"));
+}
+
+#[test]
+fn a_processor_that_is_wrapped_thrice_counts_what_it_takes_out_once() {
+    let stage = Stage::new(Pipeline::Stock);
+    let exporter = InMemorySpanExporter::default();
+    let wrap = || SimpleSpanProcessor::new(exporter.clone());
+    let audit = &stage.audit;
+    let once = SanitizingProcessor::new(wrap(), audit);
+    let twice = SanitizingProcessor::new(SanitizingProcessor::new(wrap(), audit), audit);
+    let thrice = SanitizingProcessor::new(
+        SanitizingProcessor::new(SanitizingProcessor::new(wrap(), audit), audit),
+        audit,
+    );
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(once)
+        .with_span_processor(twice)
+        .with_span_processor(thrice)
+        .build();
+    let tracer = provider.tracer("shop");
+    tracer.in_span("around", |around| {
+        let mut call = tracer.start("chat");
+        call.set_attribute(KeyValue::new("gen_ai.operation.name", "chat"));
+        call.end();
+        let around = around.span();
+        around.set_attribute(KeyValue::new("input.value", CONTENT));
+        around.add_event(CONTENT, vec![]);
+        around.set_status(Status::error(format!("400: {CONTENT}")));
+    });
+    let spans = exporter.get_finished_spans().unwrap();
+    assert_eq!(spans.len(), 3, "no call goes this way: {spans:?}");
+    for span in spans {
+        let mut counts: Vec<_> = span
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.key.as_str().starts_with("llm_audit.redacted."))
+            .map(|attribute| (attribute.key.as_str(), attribute.value.clone()))
+            .collect();
+        counts.sort_by_key(|(name, _)| *name);
+        let expected = [
+            ("llm_audit.redacted.attributes", 1),
+            ("llm_audit.redacted.texts", 2),
+        ];
+        assert_eq!(
+            counts,
+            expected.map(|(name, count)| (name, Value::I64(count)))
+        );
+    }
 }
 
 #[test]

@@ -12,15 +12,19 @@ pub(super) struct AllowList {
     names: Vec<Cow<'static, str>>,
     prefixes: Vec<Cow<'static, str>>,
     events: Vec<Cow<'static, str>>,
-    error_texts: ErrorTexts,
+    withheld: Withheld,
 }
 
-/// Whether texts of errors leave traces with calls.
+/// Which texts of errors do not go at all; the others are masked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum ErrorTexts {
+pub(super) enum Withheld {
+    /// None.
+    Nowhere,
+    /// Those of traces with a call.
     #[default]
-    Withheld,
-    Masked,
+    BesideCalls,
+    /// All.
+    Everywhere,
 }
 
 /// What becomes of an attribute.
@@ -54,12 +58,17 @@ impl AllowList {
 
     /// Lets texts of errors pass in traces with a call, masked.
     pub(super) fn danger_allow_error_texts(&mut self) {
-        self.error_texts = ErrorTexts::Masked;
+        self.withheld = Withheld::Nowhere;
     }
 
-    /// Whether texts of errors pass in traces with a call.
-    pub(super) fn allows_error_texts(&self) -> bool {
-        self.error_texts == ErrorTexts::Masked
+    /// Lets no text of an error pass, in whatever trace.
+    pub(super) fn withhold_error_texts(&mut self) {
+        self.withheld = Withheld::Everywhere;
+    }
+
+    /// Which texts of errors do not go.
+    pub(super) fn withheld(&self) -> Withheld {
+        self.withheld
     }
 
     /// What becomes of an attribute of this name.

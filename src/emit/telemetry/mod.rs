@@ -166,6 +166,12 @@ impl TelemetryBuilder {
         self
     }
 
+    /// See [`SanitizingProcessor::withhold_error_texts`].
+    pub fn withhold_error_texts(mut self) -> Self {
+        self.allow.withhold_error_texts();
+        self
+    }
+
     /// Starts the auditor and the pipeline. Nothing is installed yet.
     ///
     /// # Errors

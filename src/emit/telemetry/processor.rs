@@ -12,11 +12,11 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::allow_list::AllowList;
+use super::allow_list::{AllowList, Withheld};
 use super::finished;
 use super::sanitized::{ErrorTexts, content_of, sanitize};
 use crate::emit::Auditor;
-use crate::emit::pipeline::{EndedSpan, Found, Owner, SpanKey, key_of};
+use crate::emit::pipeline::{Ended, EndedSpan, Found, Owner, SpanKey, key_of};
 use crate::emit::recorder::Recorder;
 use crate::record::SpanId;
 
@@ -25,8 +25,12 @@ use crate::record::SpanId;
 ///
 /// It wraps the processor that exports. Of every span, whoever made it, only attributes of an allow-list pass: names of
 /// the OpenTelemetry conventions whose values are short and no text of a person, and what the application allows.
-/// Texts of errors are masked, and withheld in traces with a call, whose content they may repeat. `llm_audit.redacted.attributes` and `llm_audit.redacted.texts` on a span count what was
-/// taken out of it.
+/// `llm_audit.redacted.attributes` and `llm_audit.redacted.texts` on a span count what was taken out of it.
+///
+/// Texts of errors are withheld in spans that end after a call of their trace began, in this process: they may repeat its
+/// content. Elsewhere they are masked, for secrets and for what they repeat of content in the span itself. A span that ends
+/// before the first call of its trace cannot know of it: its error texts are only masked so. With
+/// [`withhold_error_texts`](Self::withhold_error_texts) none goes at all.
 ///
 /// Spans of calls that the auditor records are not handed on: the auditor sends them, under the same trace, span and parent
 /// ids, from its spool, whether they are sampled or not. That holds for calls that the
@@ -114,12 +118,27 @@ impl<P: SpanProcessor> SanitizingProcessor<P> {
         self
     }
 
+    /// Withholds texts of errors in every trace, also where no call is known of. The last of this and
+    /// [`danger_allow_error_texts`](Self::danger_allow_error_texts) counts.
+    #[must_use]
+    pub fn withhold_error_texts(mut self) -> Self {
+        self.allow.withhold_error_texts();
+        self
+    }
+
     /// Hands a span on, without content.
     fn forward(&self, mut span: SpanData) {
-        let trace = key_of(&span.span_context).map(|(trace, _)| trace);
-        let near = trace.is_some_and(|trace| self.recorder.pipelines().has_call(trace));
-        let errors = if near && !self.allow.allows_error_texts() {
-            ErrorTexts::MayRepeatCalls
+        let near = || {
+            let trace = key_of(&span.span_context).map(|(trace, _)| trace);
+            trace.is_some_and(|trace| self.recorder.pipelines().has_call(trace))
+        };
+        let withheld = match self.allow.withheld() {
+            Withheld::Nowhere => false,
+            Withheld::BesideCalls => near(),
+            Withheld::Everywhere => true,
+        };
+        let errors = if withheld {
+            ErrorTexts::Withheld
         } else {
             ErrorTexts::RepeatTheSpan
         };
@@ -199,7 +218,8 @@ impl<P: SpanProcessor> SpanProcessor for SanitizingProcessor<P> {
         let Some(key) = key_of(&span.span_context) else {
             return self.forward(span);
         };
-        match self.recorder.pipelines().ended(key) {
+        let ended = self.recorder.pipelines().ended(key);
+        match ended.as_ref().map(Ended::owner) {
             Some(Owner::Nobody) => self.unclaimed(key, span),
             Some(Owner::Recorded) | None => self.forward(span),
             Some(Owner::Taken) => {}
@@ -253,7 +273,8 @@ impl Inside {
             first
         });
         // A thread that is ending has no such list any more, and no processor around this one that it could tell of.
-        first.unwrap_or(true).then_some(Self(auditor))
+        // Made only where it is kept: dropping it takes away the mark, whoever set that.
+        first.unwrap_or(true).then(|| Self(auditor))
     }
 }
 
@@ -273,6 +294,17 @@ mod tests {
     use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor};
 
     use super::*;
+
+    #[test]
+    fn a_thread_is_inside_until_the_outermost_processor_lets_it_go() {
+        let outermost = Inside::enter(1);
+        assert!(outermost.is_some());
+        assert!(Inside::enter(1).is_none());
+        assert!(Inside::enter(1).is_none(), "the second has not let it go");
+        assert!(Inside::enter(2).is_some(), "another auditor's");
+        drop(outermost);
+        assert!(Inside::enter(1).is_some());
+    }
 
     #[test]
     fn nothing_is_kept_of_spans_that_have_ended_and_a_processor_that_is_gone_watches_no_more() {

@@ -3,12 +3,13 @@
 //! | part of a span | what goes |
 //! |---|---|
 //! | attributes of the span, its events and links | those of the allow-list, secrets masked in their texts; whole numbers that came as texts are numbers again |
-//! | texts of errors (`exception.message`, `error.message`, `error`, the status) | masked: secrets, and what repeats content that was taken out. In a trace with a call none of them goes: they may repeat content that never was in the span |
+//! | texts of errors (`exception.message`, `error.message`, `error`, the status) | masked: secrets, and what repeats content that was taken out. None of them goes in a span that ends after a call of its trace began: they may repeat content that never was in the span |
 //! | name of the span | masked: secrets, and what repeats content that was taken out |
 //! | names of events | those of the conventions and of the allow-list; any other becomes `event` |
 //!
 //! `llm_audit.redacted.attributes` counts the attributes that were taken out, `llm_audit.redacted.texts` the texts that
-//! are not what they were. Neither is there where nothing was done.
+//! are not what they were. Neither is there where nothing was done. A span that comes a second time, from a processor before
+//! this one, has one of each all the same.
 
 use std::borrow::Cow;
 
@@ -24,8 +25,8 @@ use crate::sanitize;
 /// What texts of errors may repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorTexts {
-    /// Content of a call that never was in the span, so that it cannot be found in them: none of them goes.
-    MayRepeatCalls,
+    /// Content that never was in the span, so that it cannot be found in them: none of them goes.
+    Withheld,
     /// What was taken out of the span.
     RepeatTheSpan,
 }
@@ -71,9 +72,20 @@ pub(super) fn sanitize(span: &mut SpanData, allow: &AllowList, errors: ErrorText
         *description = masked.into();
     }
     for (name, count) in [(ATTRIBUTES, work.attributes), (TEXTS, work.texts)] {
-        if count > 0 {
-            span.attributes.push(KeyValue::new(name, count));
-        }
+        add(&mut span.attributes, name, count);
+    }
+}
+
+/// Adds to a count that another processor may have begun.
+fn add(attributes: &mut Vec<KeyValue>, name: &'static str, count: i64) {
+    if count == 0 {
+        return;
+    }
+    let begun = attributes.iter_mut().find(|own| own.key.as_str() == name);
+    match begun.map(|own| &mut own.value) {
+        Some(Value::I64(sum)) => *sum = sum.saturating_add(count),
+        Some(other) => *other = Value::I64(count),
+        None => attributes.push(KeyValue::new(name, count)),
     }
 }
 
@@ -207,8 +219,8 @@ impl Work<'_> {
     /// What an error's text becomes, where that is something else.
     fn error_text(&mut self, text: &str) -> Option<String> {
         match self.errors {
-            _ if text.is_empty() => None,
-            ErrorTexts::MayRepeatCalls => {
+            _ if text.is_empty() || text == WITHHELD => None,
+            ErrorTexts::Withheld => {
                 self.texts += 1;
                 Some(WITHHELD.to_owned())
             }
