@@ -16,8 +16,9 @@ impl Environment {
     }
 
     fn odd(&self, name: &str, value: &str) -> Option<String> {
-        let ours = name.starts_with("LLM_AUDIT_") && !name.starts_with("LLM_AUDIT_TEST_");
-        if ours && !OURS.contains(&name) {
+        let ours = name.starts_with("LLM_AUDIT_");
+        let of_others = OF_OTHERS.iter().any(|others| name.starts_with(others));
+        if ours && !of_others && !OURS.contains(&name) {
             return Some(format!("is none of {}", OURS.join(", ")));
         }
         if let Some(setting) = name.strip_prefix("OTEL_EXPORTER_OTLP_") {
@@ -58,6 +59,16 @@ const OURS: [&str; 3] = [
     "LLM_AUDIT_DISABLED",
     "LLM_AUDIT_KEYRING",
 ];
+/// What the collector's configuration and its scripts read, and what tests do: how their variables begin.
+const OF_OTHERS: [&str; 7] = [
+    "LLM_AUDIT_CACHE",
+    "LLM_AUDIT_COLLECTOR_",
+    "LLM_AUDIT_HEALTH",
+    "LLM_AUDIT_JAEGER",
+    "LLM_AUDIT_OTLP_GRPC",
+    "LLM_AUDIT_OTLP_HTTP",
+    "LLM_AUDIT_TEST_",
+];
 const OTLP: [&str; 9] = [
     "CERTIFICATE",
     "CLIENT_CERTIFICATE",
@@ -94,6 +105,18 @@ mod tests {
             ("LLM_AUDIT_DATA_DIR", "a"),
             ("LLM_AUDIT_DISABLED", "TRUE"),
             ("LLM_AUDIT_KEYRING", "b"),
+            ("LLM_AUDIT_CACHE", "c"),
+            ("LLM_AUDIT_COLLECTOR_DIR", "c"),
+            ("LLM_AUDIT_COLLECTOR_METRICS", "c"),
+            ("LLM_AUDIT_COLLECTOR_METRICS_PORT", "c"),
+            ("LLM_AUDIT_HEALTH", "c"),
+            ("LLM_AUDIT_JAEGER", "c"),
+            ("LLM_AUDIT_JAEGER_INSECURE", "c"),
+            ("LLM_AUDIT_JAEGER_QUERY", "c"),
+            ("LLM_AUDIT_JAEGER_QUERY_GRPC", "c"),
+            ("LLM_AUDIT_OTLP_GRPC", "c"),
+            ("LLM_AUDIT_OTLP_HTTP", "c"),
+            ("LLM_AUDIT_TEST_COLLECTOR", "c"),
             ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "c"),
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
             ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c=d"),
