@@ -95,7 +95,12 @@ fn what_is_well_is_called_well_while_an_application_runs_and_afterwards() {
     for check in checks {
         assert_eq!(running.finding(check).0, "ok", "{:?}", running.findings);
     }
-    assert!(running.finding("spool").1.contains("1 processes"));
+    assert!(
+        running
+            .finding("spool")
+            .1
+            .contains("1 processes")
+    );
     audit.shutdown(PATIENCE);
     let ended = visit();
     for check in checks {
@@ -189,6 +194,25 @@ fn a_disk_that_cannot_be_written_to_and_a_directory_that_is_not_there_are_found(
     let _cover = disk.cover(disk.path());
     let visit = Visit::of(disk.path(), &["--timeout", "1"], &[]);
     assert_eq!(visit.finding("disk").0, "problem");
+}
+
+#[test]
+fn a_dead_letter_that_cannot_be_read_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let dead_letter = directory.path().join("dead-letter");
+    // A file in its place gives an error to every user; rights give none to root.
+    fs::write(&dead_letter, "in the way").unwrap();
+    let visit = Visit::of(directory.path(), &["--timeout", "1"], &[]);
+    let (verdict, what) = visit.finding("dead letter");
+    assert_eq!(verdict, "problem");
+    assert!(what.contains("cannot be read"), "{what}");
+    fs::remove_file(&dead_letter).unwrap();
+    let boxed = dead_letter.join("logs-01a201b8-6f23-76e8-a868-14edb1fe2ea7");
+    fs::create_dir_all(boxed.join("lock")).unwrap();
+    let visit = Visit::of(directory.path(), &["--timeout", "1"], &[]);
+    let (verdict, what) = visit.finding("dead letter");
+    assert_eq!(verdict, "problem");
+    assert!(what.contains("cannot be read"), "{what}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) fn examine(data_dir: &Path, clock: &Clock) -> Vec<Finding> {
             "run the doctor as the application's user, who must be able to read it",
         )),
     }
-    findings.push(refused(data_dir, clock));
+    findings.extend(refused(data_dir, clock));
     findings
 }
 
@@ -151,25 +151,46 @@ fn waiting(lanes: &[LaneSeen], now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-/// What a receiver refused for good.
-fn refused(data_dir: &Path, clock: &Clock) -> Finding {
+/// What a receiver refused for good, and what of it cannot be read.
+fn refused(data_dir: &Path, clock: &Clock) -> Vec<Finding> {
     let found = dead_letters(&data_dir.join("dead-letter"), clock);
-    let (letters, unread) = (found.letters.len(), found.unread.len());
-    if letters > 0 {
-        let what = format!("{letters} records were refused for good");
+    let mut findings = Vec::new();
+    for (path, words) in &found.barred {
+        let what = format!(
+            "{} cannot be read, and may hold records that were refused for good: {words}",
+            path.display()
+        );
+        let advice = "run the doctor as the application's user, or mend its rights";
+        findings.push(Finding::of(Verdict::Problem, "dead letter", what, advice));
+    }
+    if !found.letters.is_empty() {
+        let what = format!(
+            "{} refused for good",
+            counted(found.letters.len(), "record was", "records were")
+        );
         let advice = format!(
             "see the receiver's words: llm-audit refused --data-dir {}",
             data_dir.display()
         );
-        return Finding::of(Verdict::Problem, "dead letter", what, advice);
-    }
-    if unread > 0 {
-        let what = format!("{unread} boxes of it are in use, or damaged");
+        findings.push(Finding::of(Verdict::Problem, "dead letter", what, advice));
+    } else if !found.unread.is_empty() {
+        let what = format!(
+            "{} in use, or damaged",
+            counted(found.unread.len(), "box of it is", "boxes of it are")
+        );
         let advice =
             "records are being refused, or were: look again when the application has ended";
-        return Finding::of(Verdict::Warning, "dead letter", what, advice);
+        findings.push(Finding::of(Verdict::Warning, "dead letter", what, advice));
     }
-    Finding::ok("dead letter", "no record was refused for good")
+    if findings.is_empty() {
+        findings.push(Finding::ok("dead letter", "no record was refused for good"));
+    }
+    findings
+}
+
+/// A number with its words.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn age(then: Timestamp, now: Timestamp) -> Duration {
