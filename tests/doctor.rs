@@ -99,7 +99,7 @@ fn what_is_well_is_called_well_while_an_application_runs_and_afterwards() {
         running
             .finding("spool")
             .1
-            .contains("1 processes")
+            .contains("1 process is recording")
     );
     audit.shutdown(PATIENCE);
     let ended = visit();

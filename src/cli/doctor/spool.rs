@@ -112,8 +112,8 @@ fn waiting(lanes: &[LaneSeen], now: Timestamp) -> Vec<Finding> {
     let running = lanes.iter().filter(|lane| lane.state == LaneState::Running);
     let bytes: u64 = lanes.iter().map(|lane| lane.bytes).sum();
     let what = format!(
-        "{} processes are recording; it takes {}",
-        running.count(),
+        "{} recording; it takes {}",
+        counted(running.count(), "process is", "processes are"),
         mebibytes(bytes)
     );
     findings.push(Finding::ok("spool", what));
