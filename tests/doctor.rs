@@ -191,9 +191,51 @@ fn a_disk_that_cannot_be_written_to_and_a_directory_that_is_not_there_are_found(
     let Some(disk) = Disk::mount("size=4m") else {
         return;
     };
+    let below = disk.path().join("not/there");
     let _cover = disk.cover(disk.path());
     let visit = Visit::of(disk.path(), &["--timeout", "1"], &[]);
     assert_eq!(visit.finding("disk").0, "problem");
+    let visit = Visit::of(&below, &["--timeout", "1"], &[]);
+    let (verdict, what) = visit.finding("data directory");
+    assert_eq!(verdict, "problem");
+    assert!(what.contains("does not start"), "{what}");
+    assert!(lines(&below).build().is_err());
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    for data_dir in [file.clone(), file.join("below"), link] {
+        let visit = Visit::of(&data_dir, &["--timeout", "1"], &[]);
+        let (verdict, what) = visit.finding("data directory");
+        assert_eq!(verdict, "problem");
+        assert!(what.contains("does not start"), "{what}");
+        assert!(lines(&data_dir).build().is_err());
+    }
+}
+
+#[test]
+fn a_disk_without_room_for_a_first_segment_is_a_problem_and_one_without_room_for_all_a_warning() {
+    for (size, verdict) in [
+        ("size=16384k", "problem"),
+        ("size=16480k", "warning"),
+        ("size=2g", "ok"),
+    ] {
+        let Some(disk) = Disk::mount(size) else {
+            return;
+        };
+        for data_dir in [disk.path().to_owned(), disk.path().join("not/there")] {
+            let visit = Visit::of(&data_dir, &["--timeout", "1"], &[]);
+            let (found, what) = visit.finding("room");
+            assert_eq!(found, verdict, "{what}");
+        }
+        let built = lines(disk.path()).build();
+        assert_eq!(built.is_ok(), verdict != "problem", "{built:?}");
+    }
 }
 
 #[test]
