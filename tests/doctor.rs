@@ -18,7 +18,9 @@ mod receiver;
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod trail;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -38,9 +40,18 @@ struct Visit {
 
 impl Visit {
     fn of(data_dir: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut all = vec![OsStr::new("--data-dir"), data_dir.as_os_str()];
+        all.extend(arguments.iter().map(OsStr::new));
+        let environment: Vec<(&str, &OsStr)> = environment
+            .iter()
+            .map(|(name, value)| (*name, OsStr::new(*value)))
+            .collect();
+        Self::in_environment(&all, &environment)
+    }
+
+    fn in_environment(arguments: &[impl AsRef<OsStr>], environment: &[(&str, &OsStr)]) -> Self {
         let output = Command::new(env!("CARGO_BIN_EXE_llm-audit"))
-            .args(["doctor", "--format", "json", "--data-dir"])
-            .arg(data_dir)
+            .args(["doctor", "--format", "json"])
             .args(arguments)
             .env_clear()
             .envs(environment.iter().copied())
@@ -200,6 +211,31 @@ fn a_disk_that_cannot_be_written_to_and_a_directory_that_is_not_there_are_found(
     assert_eq!(verdict, "problem");
     assert!(what.contains("does not start"), "{what}");
     assert!(lines(&below).build().is_err());
+}
+
+#[test]
+fn a_data_directory_may_have_any_name_and_other_settings_that_are_not_utf_8_are_problems() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = OsStr::from_bytes(b"d\xff");
+    let data_dir = directory.path().join(name);
+    lines(&data_dir).build().unwrap().shutdown(PATIENCE);
+    let quick = ["--timeout", "1"];
+    let own = [("LLM_AUDIT_DATA_DIR", data_dir.as_os_str())];
+    let visit = Visit::in_environment(&quick, &own);
+    assert_eq!(visit.finding("environment").0, "ok");
+    assert_eq!(visit.finding("keyring").0, "ok");
+    assert_eq!(visit.finding("spool").0, "ok");
+    for (check, variable) in [
+        ("environment", "LLM_AUDIT_DISABLED"),
+        ("environment", "OTEL_RESOURCE_ATTRIBUTES"),
+        ("environment", "OTEL_SERVICE_NAME"),
+        ("receiver", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ] {
+        let visit = Visit::in_environment(&quick, &[own[0], (variable, name)]);
+        let (verdict, what) = visit.finding(check);
+        assert_eq!(verdict, "problem");
+        assert!(what.contains(variable), "{what}");
+    }
 }
 
 #[test]

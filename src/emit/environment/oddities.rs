@@ -7,28 +7,18 @@ impl Environment {
     /// Variables that are set and not understood, with why; no values, since they may be secrets.
     pub(crate) fn oddities(&self) -> Vec<(String, String)> {
         let mut oddities = Vec::new();
-        for (name, value) in self.0.iter().filter(|(_, value)| !value.is_empty()) {
-            if let Some(why) = self.odd(name, value) {
+        for (name, value) in self.texts.iter().filter(|(_, value)| !value.is_empty()) {
+            if let Some(why) = unknown(name).or_else(|| Self::odd(name, value)) {
                 oddities.push((name.clone(), why));
             }
         }
+        // Where they are known, no auditor is built, or they are paths.
+        let bytes = self.bytes.keys();
+        oddities.extend(bytes.filter_map(|name| Some((name.clone(), unknown(name)?))));
         oddities
     }
 
-    fn odd(&self, name: &str, value: &str) -> Option<String> {
-        let ours = name.starts_with("LLM_AUDIT_");
-        let of_others = OF_OTHERS.iter().any(|others| name.starts_with(others));
-        if ours && !of_others && !OURS.contains(&name) {
-            return Some(format!("is none of {}", OURS.join(", ")));
-        }
-        if let Some(setting) = name.strip_prefix("OTEL_EXPORTER_OTLP_") {
-            let of_signal = setting
-                .strip_prefix("LOGS_")
-                .or_else(|| setting.strip_prefix("TRACES_"));
-            let others = setting.starts_with("METRICS_") || setting.starts_with("PROFILES_");
-            let known = OTLP.contains(&of_signal.unwrap_or(setting));
-            return (!known && !others).then(|| "is not known here".to_owned());
-        }
+    fn odd(name: &str, value: &str) -> Option<String> {
         match name {
             "LLM_AUDIT_DISABLED" if !is_switch(value) => {
                 Some("is neither true nor false, and so switches nothing off".to_owned())
@@ -46,6 +36,24 @@ impl Environment {
             _ => None,
         }
     }
+}
+
+/// Why a variable has no effect, where that is told by its name.
+fn unknown(name: &str) -> Option<String> {
+    let ours = name.starts_with("LLM_AUDIT_");
+    let of_others = OF_OTHERS.iter().any(|others| name.starts_with(others));
+    if ours && !of_others && !OURS.contains(&name) {
+        return Some(format!("is none of {}", OURS.join(", ")));
+    }
+    if let Some(setting) = name.strip_prefix("OTEL_EXPORTER_OTLP_") {
+        let of_signal = setting
+            .strip_prefix("LOGS_")
+            .or_else(|| setting.strip_prefix("TRACES_"));
+        let others = setting.starts_with("METRICS_") || setting.starts_with("PROFILES_");
+        let known = OTLP.contains(&of_signal.unwrap_or(setting));
+        return (!known && !others).then(|| "is not known here".to_owned());
+    }
+    None
 }
 
 fn is_switch(value: &str) -> bool {
@@ -94,8 +102,11 @@ mod tests {
             ("OTEL_RESOURCE_ATTRIBUTES", "a=b,secret"),
             ("OTEL_SDK_DISABLED", "true"),
         ]);
+        let environment = environment
+            .and_bytes("LLM_AUDIT_DIR", b"secret\xff")
+            .and_bytes("LLM_AUDIT_DATA_DIR", b"secret\xff");
         let oddities = environment.oddities();
-        assert_eq!(oddities.len(), 5, "{oddities:?}");
+        assert_eq!(oddities.len(), 6, "{oddities:?}");
         assert!(!format!("{oddities:?}").contains("secret"), "{oddities:?}");
     }
 
