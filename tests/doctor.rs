@@ -18,7 +18,9 @@ mod receiver;
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod trail;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -38,9 +40,18 @@ struct Visit {
 
 impl Visit {
     fn of(data_dir: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut all = vec![OsStr::new("--data-dir"), data_dir.as_os_str()];
+        all.extend(arguments.iter().map(OsStr::new));
+        let environment: Vec<(&str, &OsStr)> = environment
+            .iter()
+            .map(|(name, value)| (*name, OsStr::new(*value)))
+            .collect();
+        Self::in_environment(&all, &environment)
+    }
+
+    fn in_environment(arguments: &[impl AsRef<OsStr>], environment: &[(&str, &OsStr)]) -> Self {
         let output = Command::new(env!("CARGO_BIN_EXE_llm-audit"))
-            .args(["doctor", "--format", "json", "--data-dir"])
-            .arg(data_dir)
+            .args(["doctor", "--format", "json"])
             .args(arguments)
             .env_clear()
             .envs(environment.iter().copied())
@@ -95,7 +106,12 @@ fn what_is_well_is_called_well_while_an_application_runs_and_afterwards() {
     for check in checks {
         assert_eq!(running.finding(check).0, "ok", "{:?}", running.findings);
     }
-    assert!(running.finding("spool").1.contains("1 processes"));
+    assert!(
+        running
+            .finding("spool")
+            .1
+            .contains("1 process is recording")
+    );
     audit.shutdown(PATIENCE);
     let ended = visit();
     for check in checks {
@@ -186,9 +202,95 @@ fn a_disk_that_cannot_be_written_to_and_a_directory_that_is_not_there_are_found(
     let Some(disk) = Disk::mount("size=4m") else {
         return;
     };
+    let below = disk.path().join("not/there");
     let _cover = disk.cover(disk.path());
     let visit = Visit::of(disk.path(), &["--timeout", "1"], &[]);
     assert_eq!(visit.finding("disk").0, "problem");
+    let visit = Visit::of(&below, &["--timeout", "1"], &[]);
+    let (verdict, what) = visit.finding("data directory");
+    assert_eq!(verdict, "problem");
+    assert!(what.contains("does not start"), "{what}");
+    assert!(lines(&below).build().is_err());
+}
+
+#[test]
+fn a_data_directory_may_have_any_name_and_other_settings_that_are_not_utf_8_are_problems() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = OsStr::from_bytes(b"d\xff");
+    let data_dir = directory.path().join(name);
+    lines(&data_dir).build().unwrap().shutdown(PATIENCE);
+    let quick = ["--timeout", "1"];
+    let own = [("LLM_AUDIT_DATA_DIR", data_dir.as_os_str())];
+    let visit = Visit::in_environment(&quick, &own);
+    assert_eq!(visit.finding("environment").0, "ok");
+    assert_eq!(visit.finding("keyring").0, "ok");
+    assert_eq!(visit.finding("spool").0, "ok");
+    for (check, variable) in [
+        ("environment", "LLM_AUDIT_DISABLED"),
+        ("environment", "OTEL_RESOURCE_ATTRIBUTES"),
+        ("environment", "OTEL_SERVICE_NAME"),
+        ("receiver", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ] {
+        let visit = Visit::in_environment(&quick, &[own[0], (variable, name)]);
+        let (verdict, what) = visit.finding(check);
+        assert_eq!(verdict, "problem");
+        assert!(what.contains(variable), "{what}");
+    }
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    for data_dir in [file.clone(), file.join("below"), link] {
+        let visit = Visit::of(&data_dir, &["--timeout", "1"], &[]);
+        let (verdict, what) = visit.finding("data directory");
+        assert_eq!(verdict, "problem");
+        assert!(what.contains("does not start"), "{what}");
+        assert!(lines(&data_dir).build().is_err());
+    }
+}
+
+#[test]
+fn a_disk_without_room_for_a_first_segment_is_a_problem_and_one_without_room_for_all_a_warning() {
+    for (size, verdict) in [
+        ("size=16384k", "problem"),
+        ("size=16480k", "warning"),
+        ("size=2g", "ok"),
+    ] {
+        let Some(disk) = Disk::mount(size) else {
+            return;
+        };
+        for data_dir in [disk.path().to_owned(), disk.path().join("not/there")] {
+            let visit = Visit::of(&data_dir, &["--timeout", "1"], &[]);
+            let (found, what) = visit.finding("room");
+            assert_eq!(found, verdict, "{what}");
+        }
+        let built = lines(disk.path()).build();
+        assert_eq!(built.is_ok(), verdict != "problem", "{built:?}");
+    }
+}
+
+#[test]
+fn a_dead_letter_that_cannot_be_read_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let dead_letter = directory.path().join("dead-letter");
+    // A file in its place gives an error to every user; rights give none to root.
+    fs::write(&dead_letter, "in the way").unwrap();
+    let visit = Visit::of(directory.path(), &["--timeout", "1"], &[]);
+    let (verdict, what) = visit.finding("dead letter");
+    assert_eq!(verdict, "problem");
+    assert!(what.contains("cannot be read"), "{what}");
+    fs::remove_file(&dead_letter).unwrap();
+    let boxed = dead_letter.join("logs-01a201b8-6f23-76e8-a868-14edb1fe2ea7");
+    fs::create_dir_all(boxed.join("lock")).unwrap();
+    let visit = Visit::of(directory.path(), &["--timeout", "1"], &[]);
+    let (verdict, what) = visit.finding("dead letter");
+    assert_eq!(verdict, "problem");
+    assert!(what.contains("cannot be read"), "{what}");
 }
 
 #[test]

@@ -49,7 +49,14 @@ impl Refused {
                 path.display()
             ));
         }
-        let nothing = found.letters.is_empty() && found.unread.is_empty();
+        for (path, words) in &found.barred {
+            warn(format_args!(
+                "{} could not be read: {words}",
+                path.display()
+            ));
+        }
+        let nothing =
+            found.letters.is_empty() && found.unread.is_empty() && found.barred.is_empty();
         Ok(if nothing { Exit::Done } else { Exit::Finding })
     }
 }

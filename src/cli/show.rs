@@ -19,7 +19,8 @@ use crate::record::{Timestamp, Value};
 ///
 /// A record verifies when its authentication code was made with a key of the keyring over the very bytes in the file.
 /// Without --keyring, keyring.json of the data directory is taken where it is there. Ends with exit code 1 when the record
-/// is not there, or does not verify with the keyring.
+/// is not there, or does not verify with the keyring. Two keyrings may name different keys alike, since a key's id tells its day only: the
+/// keyring has to be the one of the application.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -154,7 +155,9 @@ impl Verification {
     fn sentence(self, key: &str) -> String {
         match self {
             Self::Failed => {
-                format!("DOES NOT VERIFY with key {key}: the record was changed, or its code")
+                format!(
+                    "DOES NOT VERIFY with key {key}: this keyring has another key of the same id, or the record or its code is not as it was made"
+                )
             }
             Self::NotChecked => "not checked: no keyring was given".to_owned(),
             Self::UnknownKey => format!("cannot be verified: key {key} is not in the keyring"),

@@ -342,11 +342,7 @@ impl AuditorBuilder {
     /// # Errors
     /// See [`BuildError`].
     pub fn build(self) -> Result<Auditor, BuildError> {
-        let meant = self.modes.check();
-        meant.map_err(|(setting, fault)| BuildError::Setting {
-            setting,
-            fault: fault.to_owned(),
-        })?;
+        self.check()?;
         let clock = Arc::new(Clock::system());
         let data_dir = self.chosen_data_dir();
         make_private(&data_dir).map_err(|source| BuildError::DataDir {
@@ -400,6 +396,20 @@ impl AuditorBuilder {
         ))
     }
 
+    /// Whether what is set has a meaning, apart from where to send.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let meant = self.modes.check();
+        meant.map_err(|(setting, fault)| BuildError::Setting {
+            setting,
+            fault: fault.to_owned(),
+        })?;
+        self.environment.check(&[
+            "LLM_AUDIT_DISABLED",
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "OTEL_SERVICE_NAME",
+        ])
+    }
+
     fn start_sender(
         &self,
         data_dir: &Path,
@@ -433,11 +443,7 @@ impl AuditorBuilder {
 
     /// Where everything is kept.
     pub(crate) fn chosen_data_dir(&self) -> PathBuf {
-        let from_environment = || {
-            self.environment
-                .get("LLM_AUDIT_DATA_DIR")
-                .map(PathBuf::from)
-        };
+        let from_environment = || self.environment.path("LLM_AUDIT_DATA_DIR");
         self.data_dir
             .clone()
             .or_else(from_environment)
@@ -458,7 +464,7 @@ impl AuditorBuilder {
     /// Where the keyring is.
     pub(crate) fn chosen_keyring(&self, data_dir: &Path) -> PathBuf {
         let in_data_dir = || data_dir.join("keyring.json");
-        let from_environment = || self.environment.get("LLM_AUDIT_KEYRING").map(PathBuf::from);
+        let from_environment = || self.environment.path("LLM_AUDIT_KEYRING");
         match &self.keyring {
             KeyringChoice::At(path) => path.clone(),
             KeyringChoice::GenerateInDataDir => in_data_dir(),

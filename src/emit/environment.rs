@@ -9,40 +9,81 @@
 //! | `LLM_AUDIT_KEYRING` | path of the keyring file |
 //! | `LLM_AUDIT_DISABLED` | `true` switches recording off, which is itself recorded |
 //!
-//! What the code sets wins over the environment.
+//! What the code sets wins over the environment. Paths may be any bytes; the rest is UTF-8, and an auditor that reads
+//! something else there is not built.
 
 mod oddities;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
+use super::builder::BuildError;
 use super::percent;
 
 /// The variables of a process.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Environment(BTreeMap<String, String>);
+pub(crate) struct Environment {
+    texts: BTreeMap<String, String>,
+    /// Those whose values are not UTF-8.
+    bytes: BTreeMap<String, OsString>,
+}
 
 impl Environment {
     /// The process's own.
     pub(crate) fn of_process() -> Self {
-        Self(
-            std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .collect(),
-        )
+        Self::of_os(std::env::vars_os())
+    }
+
+    fn of_os(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut environment = Self::default();
+        for (name, value) in variables {
+            let name = name.to_string_lossy().into_owned();
+            match value.into_string() {
+                Ok(text) => drop(environment.texts.insert(name, text)),
+                Err(bytes) => drop(environment.bytes.insert(name, bytes)),
+            }
+        }
+        environment
     }
 
     /// These and no others.
     #[cfg(test)]
     pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self(variables.iter().map(owned).collect())
+        let os = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
+        Self::of_os(variables.iter().map(os))
+    }
+
+    /// The same, and a variable of these bytes.
+    #[cfg(test)]
+    pub(crate) fn and_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        use std::os::unix::ffi::OsStringExt as _;
+        let other = Self::of_os([(OsString::from(name), OsString::from_vec(value.to_vec()))]);
+        self.texts.extend(other.texts);
+        self.bytes.extend(other.bytes);
+        self
+    }
+
+    /// Finds the first of these variables whose value is not UTF-8.
+    pub(crate) fn check(&self, names: &[&'static str]) -> Result<(), BuildError> {
+        match names.iter().find(|name| self.bytes.contains_key(**name)) {
+            None => Ok(()),
+            Some(name) => Err(BuildError::Setting {
+                setting: name,
+                fault: "its value is not UTF-8".to_owned(),
+            }),
+        }
+    }
+
+    /// The path in a variable that is set and not empty.
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
+        let bytes = || self.bytes.get(name).map(PathBuf::from);
+        self.get(name).map(PathBuf::from).or_else(bytes)
     }
 
     /// The value of a variable that is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
+        self.texts
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
@@ -98,12 +139,13 @@ pub(crate) struct NotPairs {
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
-        Self(
-            variables
+        Self {
+            texts: variables
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-        )
+            bytes: BTreeMap::new(),
+        }
     }
 }
 
@@ -134,6 +176,20 @@ mod tests {
         for list in ["a=b,c", "a=b,=c"] {
             assert_eq!(Environment::strict_pairs(list), Err(NotPairs { member: 2 }));
         }
+    }
+
+    #[test]
+    fn a_path_may_be_any_bytes_and_nothing_else_may() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let environment = Environment::from([("T", "text"), ("E", "")]).and_bytes("B", b"a\xff");
+        assert_eq!(environment.path("T"), Some(PathBuf::from("text")));
+        assert_eq!(environment.path("E"), None);
+        let path = environment.path("B").unwrap();
+        assert_eq!(path.as_os_str().as_bytes(), b"a\xff");
+        assert_eq!(environment.get("B"), None);
+        environment.check(&["T", "E", "absent"]).unwrap();
+        let error = environment.check(&["T", "B"]).unwrap_err();
+        assert_eq!(error.to_string(), "B: its value is not UTF-8");
     }
 
     #[test]

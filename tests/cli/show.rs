@@ -44,6 +44,7 @@ fn a_record_that_was_changed_is_a_finding() {
     let run = show(&trail, &[ORDINARY]);
     assert_eq!(run.code, Some(1));
     assert!(run.out.contains("DOES NOT VERIFY with key mac-2023-11-14"));
+    assert!(run.out.contains("another key of the same id"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Doctor {
         let settings = self.settings();
         let data_dir = settings.chosen_data_dir();
         let keyring = settings.chosen_keyring(&data_dir);
-        let mut findings = environment(&Environment::of_process());
+        let mut findings = environment(&settings, &Environment::of_process());
         findings.extend(keys(&keyring, &clock));
         findings.extend(spool::examine(&data_dir, &clock));
         match settings.sender_config(&data_dir) {
@@ -85,9 +85,8 @@ impl Doctor {
             }
             Ok(None) => {}
             Err(error) => {
-                let advice = "mend this setting: an application with it does not start";
                 let what = error.to_string();
-                findings.push(Finding::of(Verdict::Problem, "receiver", what, advice));
+                findings.push(Finding::of(Verdict::Problem, "receiver", what, STARTS_NOT));
             }
         }
         findings.push(application());
@@ -139,7 +138,7 @@ impl Doctor {
 }
 
 /// What the environment sets.
-fn environment(environment: &Environment) -> Vec<Finding> {
+fn environment(settings: &AuditorBuilder, environment: &Environment) -> Vec<Finding> {
     let mut findings: Vec<Finding> = environment
         .oddities()
         .into_iter()
@@ -148,6 +147,15 @@ fn environment(environment: &Environment) -> Vec<Finding> {
             Finding::of(Verdict::Warning, "environment", what, "mend or unset it")
         })
         .collect();
+    if let Err(error) = settings.check() {
+        let what = error.to_string();
+        findings.push(Finding::of(
+            Verdict::Problem,
+            "environment",
+            what,
+            STARTS_NOT,
+        ));
+    }
     if environment.is_on("LLM_AUDIT_DISABLED") {
         let what = "LLM_AUDIT_DISABLED=true: calls leave no record";
         let advice = "unset it where calls are to be recorded";
@@ -212,3 +220,6 @@ fn application() -> Finding {
     let what = "whether filters hide calls is known in the application only: call audit.verify_installed() when it has started; Health::hidden tells what was hidden since";
     Finding::ok("application", what)
 }
+
+/// What is to be done about a setting that no auditor is built with.
+const STARTS_NOT: &str = "mend this setting: an application with it does not start";

@@ -8,20 +8,13 @@ use super::survey::{self, LaneSeen, LaneState};
 use crate::clock::Clock;
 use crate::emit::failure::{Finding, Verdict};
 use crate::emit::sender::dead_letters;
+use crate::journal::JournalOptions;
 use crate::record::Timestamp;
 
 /// Looks at the data directory, its disk, its spool and its dead letter.
 pub(super) fn examine(data_dir: &Path, clock: &Clock) -> Vec<Finding> {
-    let shown = data_dir.display();
     if !data_dir.is_dir() {
-        let what = format!("{shown} does not exist, or is no directory");
-        let advice = "name the application's with --data-dir; it makes one when it starts first";
-        return vec![Finding::of(
-            Verdict::Warning,
-            "data directory",
-            what,
-            advice,
-        )];
+        return missing(data_dir);
     }
     let mut findings = Vec::new();
     let root = data_dir.join("spool");
@@ -43,8 +36,45 @@ pub(super) fn examine(data_dir: &Path, clock: &Clock) -> Vec<Finding> {
             "run the doctor as the application's user, who must be able to read it",
         )),
     }
-    findings.push(refused(data_dir, clock));
+    findings.extend(refused(data_dir, clock));
     findings
+}
+
+/// Whether an application could make the data directory, which is not there.
+fn missing(data_dir: &Path) -> Vec<Finding> {
+    let shown = data_dir.display();
+    let nearest = data_dir.ancestors().find(|path| is_something(path));
+    let nearest = nearest.unwrap_or(Path::new(".")); // that a relative path begins in
+    if let Err(error) = survey::may_make_in(nearest) {
+        let at = nearest.display();
+        let what = format!(
+            "{shown} cannot be made, since {at} is no directory that can be written to ({error}): an application with it does not start"
+        );
+        let advice = "name another with --data-dir, or mend its rights or what is in the way; run the doctor as the application's user";
+        return vec![Finding::of(
+            Verdict::Problem,
+            "data directory",
+            what,
+            advice,
+        )];
+    }
+    let what = format!("{shown} does not exist");
+    let advice = "name the application's with --data-dir; it makes one when it starts first";
+    vec![
+        Finding::of(Verdict::Warning, "data directory", what, advice),
+        room(nearest),
+    ]
+}
+
+/// Whether there is anything at a path, also what cannot be looked at, or a link to nothing.
+fn is_something(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        ),
+    }
 }
 
 /// A real write, with its fsyncs; the room that is left; and what time the file system has.
@@ -68,22 +98,40 @@ fn disk(place: &Path, clock: &Clock) -> Vec<Finding> {
     } else {
         Finding::ok("disk", what)
     }];
-    findings.push(match survey::free_bytes(place) {
-        Ok(free) if free < SPOOL => Finding::of(
-            Verdict::Warning,
-            "room",
-            format!(
-                "{} are free, and a spool may take {}",
-                mebibytes(free),
-                mebibytes(SPOOL)
-            ),
-            "make room, or give the application a smaller spool with spool_bytes(..)",
-        ),
-        Ok(free) => Finding::ok("room", format!("{} are free", mebibytes(free))),
-        Err(error) => Finding::of(Verdict::Warning, "room", error.to_string(), "see there"),
-    });
+    findings.push(room(place));
     findings.push(clocks(before, written));
     findings
+}
+
+/// Whether there is room for a spool: for its first segment, without which no application starts, and for all of it.
+fn room(place: &Path) -> Finding {
+    let free = match survey::free_bytes(place) {
+        Ok(free) => free,
+        Err(error) => {
+            let advice = "see there";
+            return Finding::of(Verdict::Warning, "room", error.to_string(), advice);
+        }
+    };
+    let sizes = JournalOptions::default();
+    let (first, all) = (sizes.segment_bytes, sizes.capacity_bytes);
+    let advice = "make room, or give the application a smaller spool with spool_bytes(..)";
+    if free < first + SMALL_FILES {
+        let what = format!(
+            "{} KiB are free, and an application does not start without {} KiB for its spool's first segment",
+            free >> 10,
+            (first + SMALL_FILES) >> 10
+        );
+        Finding::of(Verdict::Problem, "room", what, advice)
+    } else if free < all {
+        let what = format!(
+            "{} are free, and a spool may take {}",
+            mebibytes(free),
+            mebibytes(all)
+        );
+        Finding::of(Verdict::Warning, "room", what, advice)
+    } else {
+        Finding::ok("room", format!("{} are free", mebibytes(free)))
+    }
 }
 
 /// Whether this machine and its file system have the same time, and one that can be.
@@ -112,8 +160,8 @@ fn waiting(lanes: &[LaneSeen], now: Timestamp) -> Vec<Finding> {
     let running = lanes.iter().filter(|lane| lane.state == LaneState::Running);
     let bytes: u64 = lanes.iter().map(|lane| lane.bytes).sum();
     let what = format!(
-        "{} processes are recording; it takes {}",
-        running.count(),
+        "{} recording; it takes {}",
+        counted(running.count(), "process is", "processes are"),
         mebibytes(bytes)
     );
     findings.push(Finding::ok("spool", what));
@@ -151,25 +199,46 @@ fn waiting(lanes: &[LaneSeen], now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-/// What a receiver refused for good.
-fn refused(data_dir: &Path, clock: &Clock) -> Finding {
+/// What a receiver refused for good, and what of it cannot be read.
+fn refused(data_dir: &Path, clock: &Clock) -> Vec<Finding> {
     let found = dead_letters(&data_dir.join("dead-letter"), clock);
-    let (letters, unread) = (found.letters.len(), found.unread.len());
-    if letters > 0 {
-        let what = format!("{letters} records were refused for good");
+    let mut findings = Vec::new();
+    for (path, words) in &found.barred {
+        let what = format!(
+            "{} cannot be read, and may hold records that were refused for good: {words}",
+            path.display()
+        );
+        let advice = "run the doctor as the application's user, or mend its rights";
+        findings.push(Finding::of(Verdict::Problem, "dead letter", what, advice));
+    }
+    if !found.letters.is_empty() {
+        let what = format!(
+            "{} refused for good",
+            counted(found.letters.len(), "record was", "records were")
+        );
         let advice = format!(
             "see the receiver's words: llm-audit refused --data-dir {}",
             data_dir.display()
         );
-        return Finding::of(Verdict::Problem, "dead letter", what, advice);
-    }
-    if unread > 0 {
-        let what = format!("{unread} boxes of it are in use, or damaged");
+        findings.push(Finding::of(Verdict::Problem, "dead letter", what, advice));
+    } else if !found.unread.is_empty() {
+        let what = format!(
+            "{} in use, or damaged",
+            counted(found.unread.len(), "box of it is", "boxes of it are")
+        );
         let advice =
             "records are being refused, or were: look again when the application has ended";
-        return Finding::of(Verdict::Warning, "dead letter", what, advice);
+        findings.push(Finding::of(Verdict::Warning, "dead letter", what, advice));
     }
-    Finding::ok("dead letter", "no record was refused for good")
+    if findings.is_empty() {
+        findings.push(Finding::ok("dead letter", "no record was refused for good"));
+    }
+    findings
+}
+
+/// A number with its words.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn age(then: Timestamp, now: Timestamp) -> Duration {
@@ -182,8 +251,8 @@ fn mebibytes(bytes: u64) -> String {
 
 /// An fsync that takes longer deserves a word.
 const SLOW_SYNC: Duration = Duration::from_millis(50);
-/// The room that a spool may take unless something else is said.
-const SPOOL: u64 = 1 << 30;
+/// What a spool has beside segments: its lock, its notes, the keyring.
+const SMALL_FILES: u64 = 64 << 10;
 /// More than this between two clocks deserves a word.
 const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Records that wait longer deserve a word.

@@ -130,6 +130,15 @@ fn modified(metadata: &fs::Metadata) -> Timestamp {
     Timestamp::from_unix_nanos(seconds.saturating_mul(1_000_000_000))
 }
 
+/// Whether this user may make something in a directory; an error where it may not, or where it is none.
+pub(super) fn may_make_in(directory: &Path) -> io::Result<()> {
+    if !fs::metadata(directory)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let needed = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    Ok(rustix::fs::access(directory, needed)?)
+}
+
 /// Bytes that the file system of a directory has free for this user.
 pub(super) fn free_bytes(directory: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(directory)?;

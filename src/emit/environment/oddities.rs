@@ -7,27 +7,18 @@ impl Environment {
     /// Variables that are set and not understood, with why; no values, since they may be secrets.
     pub(crate) fn oddities(&self) -> Vec<(String, String)> {
         let mut oddities = Vec::new();
-        for (name, value) in self.0.iter().filter(|(_, value)| !value.is_empty()) {
-            if let Some(why) = self.odd(name, value) {
+        for (name, value) in self.texts.iter().filter(|(_, value)| !value.is_empty()) {
+            if let Some(why) = unknown(name).or_else(|| Self::odd(name, value)) {
                 oddities.push((name.clone(), why));
             }
         }
+        // Where they are known, no auditor is built, or they are paths.
+        let bytes = self.bytes.keys();
+        oddities.extend(bytes.filter_map(|name| Some((name.clone(), unknown(name)?))));
         oddities
     }
 
-    fn odd(&self, name: &str, value: &str) -> Option<String> {
-        let ours = name.starts_with("LLM_AUDIT_") && !name.starts_with("LLM_AUDIT_TEST_");
-        if ours && !OURS.contains(&name) {
-            return Some(format!("is none of {}", OURS.join(", ")));
-        }
-        if let Some(setting) = name.strip_prefix("OTEL_EXPORTER_OTLP_") {
-            let of_signal = setting
-                .strip_prefix("LOGS_")
-                .or_else(|| setting.strip_prefix("TRACES_"));
-            let others = setting.starts_with("METRICS_") || setting.starts_with("PROFILES_");
-            let known = OTLP.contains(&of_signal.unwrap_or(setting));
-            return (!known && !others).then(|| "is not known here".to_owned());
-        }
+    fn odd(name: &str, value: &str) -> Option<String> {
         match name {
             "LLM_AUDIT_DISABLED" if !is_switch(value) => {
                 Some("is neither true nor false, and so switches nothing off".to_owned())
@@ -47,6 +38,24 @@ impl Environment {
     }
 }
 
+/// Why a variable has no effect, where that is told by its name.
+fn unknown(name: &str) -> Option<String> {
+    let ours = name.starts_with("LLM_AUDIT_");
+    let of_others = OF_OTHERS.iter().any(|others| name.starts_with(others));
+    if ours && !of_others && !OURS.contains(&name) {
+        return Some(format!("is none of {}", OURS.join(", ")));
+    }
+    if let Some(setting) = name.strip_prefix("OTEL_EXPORTER_OTLP_") {
+        let of_signal = setting
+            .strip_prefix("LOGS_")
+            .or_else(|| setting.strip_prefix("TRACES_"));
+        let others = setting.starts_with("METRICS_") || setting.starts_with("PROFILES_");
+        let known = OTLP.contains(&of_signal.unwrap_or(setting));
+        return (!known && !others).then(|| "is not known here".to_owned());
+    }
+    None
+}
+
 fn is_switch(value: &str) -> bool {
     ["true", "false"]
         .iter()
@@ -57,6 +66,16 @@ const OURS: [&str; 3] = [
     "LLM_AUDIT_DATA_DIR",
     "LLM_AUDIT_DISABLED",
     "LLM_AUDIT_KEYRING",
+];
+/// What the collector's configuration and its scripts read, and what tests do: how their variables begin.
+const OF_OTHERS: [&str; 7] = [
+    "LLM_AUDIT_CACHE",
+    "LLM_AUDIT_COLLECTOR_",
+    "LLM_AUDIT_HEALTH",
+    "LLM_AUDIT_JAEGER",
+    "LLM_AUDIT_OTLP_GRPC",
+    "LLM_AUDIT_OTLP_HTTP",
+    "LLM_AUDIT_TEST_",
 ];
 const OTLP: [&str; 9] = [
     "CERTIFICATE",
@@ -83,8 +102,11 @@ mod tests {
             ("OTEL_RESOURCE_ATTRIBUTES", "a=b,secret"),
             ("OTEL_SDK_DISABLED", "true"),
         ]);
+        let environment = environment
+            .and_bytes("LLM_AUDIT_DIR", b"secret\xff")
+            .and_bytes("LLM_AUDIT_DATA_DIR", b"secret\xff");
         let oddities = environment.oddities();
-        assert_eq!(oddities.len(), 5, "{oddities:?}");
+        assert_eq!(oddities.len(), 6, "{oddities:?}");
         assert!(!format!("{oddities:?}").contains("secret"), "{oddities:?}");
     }
 
@@ -94,6 +116,18 @@ mod tests {
             ("LLM_AUDIT_DATA_DIR", "a"),
             ("LLM_AUDIT_DISABLED", "TRUE"),
             ("LLM_AUDIT_KEYRING", "b"),
+            ("LLM_AUDIT_CACHE", "c"),
+            ("LLM_AUDIT_COLLECTOR_DIR", "c"),
+            ("LLM_AUDIT_COLLECTOR_METRICS", "c"),
+            ("LLM_AUDIT_COLLECTOR_METRICS_PORT", "c"),
+            ("LLM_AUDIT_HEALTH", "c"),
+            ("LLM_AUDIT_JAEGER", "c"),
+            ("LLM_AUDIT_JAEGER_INSECURE", "c"),
+            ("LLM_AUDIT_JAEGER_QUERY", "c"),
+            ("LLM_AUDIT_JAEGER_QUERY_GRPC", "c"),
+            ("LLM_AUDIT_OTLP_GRPC", "c"),
+            ("LLM_AUDIT_OTLP_HTTP", "c"),
+            ("LLM_AUDIT_TEST_COLLECTOR", "c"),
             ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "c"),
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
             ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c=d"),

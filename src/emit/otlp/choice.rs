@@ -60,6 +60,7 @@ impl Destinations {
             },
             environment,
         };
+        choice.check()?;
         let protocol = choice.protocol()?;
         Ok(TargetConfig {
             endpoint: choice.endpoint(protocol)?,
@@ -73,6 +74,15 @@ impl Destinations {
 }
 
 impl<'a> Choice<'a> {
+    /// Whether all that the environment says can be read; paths always can.
+    fn check(&self) -> Result<(), BuildError> {
+        let settings = [COMPRESSION, ENDPOINT, HEADERS, INSECURE, PROTOCOL, TIMEOUT];
+        settings.iter().try_for_each(|setting| {
+            self.environment
+                .check(&[self.name_of_own(setting), setting.both])
+        })
+    }
+
     fn protocol(&self) -> Result<Protocol, BuildError> {
         if let Some(protocol) = self.own.protocol.or(self.both.protocol) {
             return Ok(protocol);
@@ -183,7 +193,7 @@ impl<'a> Choice<'a> {
     }
 
     fn certificates(&self) -> Result<Certificates, BuildError> {
-        let path = |setting| self.given(setting).map(|given| PathBuf::from(given.value));
+        let path = |setting| self.path(setting).map(|(_, path)| path);
         let own = self.own.ca_certificates.clone();
         let authorities = own
             .or_else(|| self.both.ca_certificates.clone())
@@ -192,17 +202,17 @@ impl<'a> Choice<'a> {
         let in_code = in_code.or(self.both.client_certificate.as_ref());
         let client = match in_code {
             Some((chain, key)) => Some((chain.clone(), key.clone())),
-            None => match (self.given(&CLIENT_CERTIFICATE), self.given(&CLIENT_KEY)) {
+            None => match (self.path(&CLIENT_CERTIFICATE), self.path(&CLIENT_KEY)) {
                 (None, None) => None,
-                (Some(chain), Some(key)) => Some((chain.value.into(), key.value.into())),
-                (Some(chain), None) => {
-                    let what = format!("{:?} has no key: set {} too", chain.value, CLIENT_KEY.both);
-                    return Err(fault(chain.name, what));
+                (Some((_, chain)), Some((_, key))) => Some((chain, key)),
+                (Some((name, chain)), None) => {
+                    let what = format!("{chain:?} has no key: set {} too", CLIENT_KEY.both);
+                    return Err(fault(name, what));
                 }
-                (None, Some(key)) => {
+                (None, Some((name, key))) => {
                     let other = CLIENT_CERTIFICATE.both;
-                    let what = format!("{:?} has no certificate: set {other} too", key.value);
-                    return Err(fault(key.name, what));
+                    let what = format!("{key:?} has no certificate: set {other} too");
+                    return Err(fault(name, what));
                 }
             },
         };
@@ -233,17 +243,27 @@ impl<'a> Choice<'a> {
     }
 
     fn given(&self, setting: &Setting) -> Option<Given<'a>> {
-        let own = match self.signal {
-            Signal::Logs => setting.logs,
-            Signal::Traces => setting.traces,
-        };
         let environment: &'a Environment = self.environment;
         let get = |name: &'static str, reach| {
             environment
                 .get(name)
                 .map(|value| Given { name, value, reach })
         };
-        get(own, Reach::One).or_else(|| get(setting.both, Reach::All))
+        get(self.name_of_own(setting), Reach::One).or_else(|| get(setting.both, Reach::All))
+    }
+
+    /// The path of a setting, and the variable that has it.
+    fn path(&self, setting: &Setting) -> Option<(&'static str, PathBuf)> {
+        let get = |name: &'static str| self.environment.path(name).map(|path| (name, path));
+        get(self.name_of_own(setting)).or_else(|| get(setting.both))
+    }
+
+    /// The variable that sets it for this signal alone.
+    fn name_of_own(&self, setting: &Setting) -> &'static str {
+        match self.signal {
+            Signal::Logs => setting.logs,
+            Signal::Traces => setting.traces,
+        }
     }
 }
 

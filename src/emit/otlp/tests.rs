@@ -42,6 +42,29 @@ fn shown(target: &TargetConfig) -> String {
 }
 
 #[test]
+fn what_is_not_utf_8_is_an_error_unless_it_is_a_path() {
+    let target = |name| {
+        let environment = Environment::default().and_bytes(name, b"/a\xff");
+        let target = Destinations::default().target(Signal::Traces, &environment);
+        target.map_err(|error| error.to_string())
+    };
+    for name in [
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+    ] {
+        let error = target(name).unwrap_err();
+        assert_eq!(error, format!("{name}: its value is not UTF-8"));
+    }
+    target("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT").unwrap();
+    let certificates = target("OTEL_EXPORTER_OTLP_CERTIFICATE")
+        .unwrap()
+        .certificates;
+    let path = certificates.authorities.unwrap();
+    assert_eq!(path.as_os_str().as_encoded_bytes(), b"/a\xff");
+}
+
+#[test]
 fn without_anything_set_it_is_grpc_to_this_machine() {
     let [logs, traces] = both(&[]);
     let grpc = "opentelemetry.proto.collector";

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{DeadLetterError, LETTER, SEGMENT_BYTES, VERSION, number, open};
 use crate::clock::Clock;
-use crate::journal::{Entry, ReadError};
+use crate::journal::{Entry, JournalError, ReadError};
 use crate::record::Timestamp;
 use crate::semconv::Signal;
 
@@ -32,8 +33,10 @@ pub(crate) struct DeadLetter {
 pub(crate) struct DeadLetters {
     /// In each box in the order in which they were refused.
     pub(crate) letters: Vec<DeadLetter>,
-    /// Boxes that could not be read to the end.
+    /// Boxes that are in use, or damaged, and were not read to the end.
     pub(crate) unread: Vec<PathBuf>,
+    /// What the system would not let us read: the root itself or boxes below it, with its words.
+    pub(crate) barred: Vec<(PathBuf, String)>,
 }
 
 /// Why a box could not be read.
@@ -47,20 +50,53 @@ enum ReadBoxError {
     Unknown { bytes: u64 },
 }
 
-/// Reads all letters below `root`. Those that are just being written to are among the `unread`.
+impl ReadBoxError {
+    /// What the system said, where it is what stands in the way.
+    fn of_system(&self) -> Option<String> {
+        match self {
+            Self::Open(DeadLetterError::Journal(error @ JournalError::Io { .. })) => {
+                Some(error.to_string())
+            }
+            Self::Read(error @ ReadError::Io { .. }) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Reads all letters below `root`, of which there are none where it does not exist. Those that are just being written to are
+/// among the `unread`.
 pub(crate) fn dead_letters(root: &Path, clock: &Clock) -> DeadLetters {
     let mut found = DeadLetters::default();
-    let mut boxes: Vec<PathBuf> = fs::read_dir(root)
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-        .unwrap_or_default();
-    boxes.retain(|path| path.is_dir());
-    boxes.sort();
+    let boxes = match boxes(root) {
+        Ok(boxes) => boxes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return found,
+        Err(error) => {
+            found.barred.push((root.to_owned(), error.to_string()));
+            return found;
+        }
+    };
     for path in boxes {
-        if read_box(&path, clock, &mut found.letters).is_err() {
-            found.unread.push(path);
+        match read_box(&path, clock, &mut found.letters) {
+            Ok(()) => {}
+            Err(error) => match error.of_system() {
+                Some(words) => found.barred.push((path, words)),
+                None => found.unread.push(path),
+            },
         }
     }
     found
+}
+
+fn boxes(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut boxes = Vec::new();
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            boxes.push(entry.path());
+        }
+    }
+    boxes.sort();
+    Ok(boxes)
 }
 
 fn read_box(path: &Path, clock: &Clock, letters: &mut Vec<DeadLetter>) -> Result<(), ReadBoxError> {
