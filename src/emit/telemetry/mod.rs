@@ -40,6 +40,7 @@ use self::allow_list::AllowList;
 use self::driver::Driver;
 use super::auditor::Auditor;
 use super::builder::{AuditorBuilder, BuildError};
+use super::environment::Environment;
 use super::health::Drained;
 
 pub use self::processor::SanitizingProcessor;
@@ -50,8 +51,9 @@ pub use self::processor::SanitizingProcessor;
 /// Exporter, sampler and limits of the ordinary pipeline are set by the `OTEL_*` variables as ever
 /// (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, …) or by [`TelemetryBuilder::provider`]. No sampler
 /// decides on a call: its record and its span are always there. The ordinary pipeline keeps nothing on disk: what it cannot
-/// send it drops. It speaks OTLP/gRPC unless it is given another exporter; for an `https` endpoint the application enables
-/// a TLS feature of `opentelemetry-otlp`.
+/// send it drops. It speaks OTLP/gRPC unless it is given another exporter, which it has to be where
+/// `OTEL_EXPORTER_OTLP_PROTOCOL` or `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` says anything but `grpc`; for an `https` endpoint
+/// the application enables a TLS feature of `opentelemetry-otlp`.
 ///
 /// ```no_run
 /// let telemetry = llm_audit::telemetry().service("billing").build()?;
@@ -79,6 +81,17 @@ pub enum TelemetryError {
     /// The auditor cannot be built.
     #[error(transparent)]
     Auditor(#[from] BuildError),
+    /// The environment asks for a protocol that the ordinary pipeline's own exporter does not speak.
+    #[error(
+        "{variable} is {value}, but ordinary spans go by grpc: give an exporter that speaks it to telemetry().exporter(..), \
+         or set {variable} to grpc"
+    )]
+    Protocol {
+        /// The variable that says so.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+    },
     /// The ordinary pipeline's exporter cannot be built.
     #[error("the exporter of ordinary spans cannot be built: {fault}")]
     Exporter {
@@ -177,10 +190,17 @@ impl TelemetryBuilder {
     /// # Errors
     /// See [`TelemetryError`].
     pub fn build(self) -> Result<Telemetry, TelemetryError> {
+        self.build_in(&Environment::of_process())
+    }
+
+    fn build_in(self, environment: &Environment) -> Result<Telemetry, TelemetryError> {
         let driver = Driver::start().map_err(TelemetryError::Start)?;
         let attach = match self.exporter {
             Some(attach) => attach,
-            None => attach(otlp_exporter(&driver, self.endpoint.as_deref())?),
+            None => {
+                wants_grpc(environment)?;
+                attach(otlp_exporter(&driver, self.endpoint.as_deref())?)
+            }
         };
         let mut auditor = self.auditor;
         let mut provider = SdkTracerProvider::builder();
@@ -303,6 +323,21 @@ fn attach(exporter: impl SpanExporter + 'static) -> Attach {
     })
 }
 
+/// Whether ordinary spans may go by gRPC. The exporter does not look, and what it sends to a port that speaks HTTP is lost.
+fn wants_grpc(environment: &Environment) -> Result<(), TelemetryError> {
+    let set = PROTOCOLS
+        .into_iter()
+        .find_map(|variable| Some((variable, environment.get(variable)?)));
+    match set {
+        None => Ok(()),
+        Some((_, value)) if value.trim().eq_ignore_ascii_case("grpc") => Ok(()),
+        Some((variable, value)) => Err(TelemetryError::Protocol {
+            variable,
+            value: value.to_owned(),
+        }),
+    }
+}
+
 fn otlp_exporter(
     driver: &Driver,
     endpoint: Option<&str>,
@@ -318,3 +353,58 @@ fn otlp_exporter(
 }
 
 const END_ON_DROP: Duration = Duration::from_secs(2);
+/// Where the protocol of spans is set, the first that is.
+const PROTOCOLS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+];
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_sdk::trace::InMemorySpanExporter;
+
+    use super::*;
+
+    const HTTP: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+
+    fn refused(variables: &[(&str, &str)]) -> String {
+        let built = telemetry().build_in(&Environment::of(variables));
+        built.map(drop).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_protocol_that_ordinary_spans_do_not_speak_is_refused_by_its_variable() {
+        assert_eq!(
+            refused(&[HTTP]),
+            "OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf, but ordinary spans go by grpc: give an exporter that speaks it \
+             to telemetry().exporter(..), or set OTEL_EXPORTER_OTLP_PROTOCOL to grpc"
+        );
+        let traces = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json");
+        let both = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        let refused = refused(&[both, traces]);
+        assert!(refused.starts_with("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is http/json"));
+    }
+
+    #[test]
+    fn the_protocol_of_traces_goes_before_that_of_all_and_none_is_grpc() {
+        let traces = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc");
+        for variables in [&[HTTP, traces][..], &[traces], &[], &[(HTTP.0, "")]] {
+            wants_grpc(&Environment::of(variables)).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_exporter_that_is_given_speaks_what_it_speaks() {
+        let directory = tempfile::tempdir().unwrap();
+        let auditor = Auditor::builder()
+            .data_dir(directory.path())
+            .generate_keyring()
+            .without_sender()
+            .json_lines();
+        let telemetry = telemetry()
+            .auditor(auditor)
+            .exporter(InMemorySpanExporter::default())
+            .build_in(&Environment::of(&[HTTP]));
+        assert!(telemetry.is_ok(), "{telemetry:?}");
+    }
+}
