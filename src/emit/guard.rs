@@ -186,6 +186,7 @@ impl CallGuard {
         let durability = start.durability.unwrap_or(modes.guard_durability);
         let mut call = start.begin(&recorder);
         let (trace, view) = place_guard(recorder.clock());
+        recorder.pipelines().remember_call(trace.trace_id);
         call.trace = Some(trace);
         let view = recorder.view(view);
         let begun = recorder.clock().moment();

@@ -188,7 +188,9 @@ impl Pipelines {
 
     /// A call was made in this trace, recorded or not.
     pub(crate) fn remember_call(&self, trace: TraceId) {
-        self.traces(trace).called(trace);
+        if self.is_watched() {
+            self.traces(trace).called(trace);
+        }
     }
 
     /// Whose an ended span has become, for the processors that have not seen its end yet.

@@ -1,5 +1,6 @@
 //! Ordinary spans leave without content, whoever made them.
 
+use llm_audit::CallStart;
 use llm_audit::telemetry::SanitizingProcessor;
 use opentelemetry::trace::{
     Link, Span as _, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId,
@@ -307,4 +308,25 @@ fn the_exporter_behind_it_has_the_resource() {
     assert_eq!(exporter.get_finished_spans().unwrap().len(), 1);
     let shown = format!("{exporter:?}");
     assert!(shown.contains("shop"), "{shown}");
+}
+
+#[test]
+fn an_error_around_a_call_without_a_span_is_withheld() {
+    let stage = Stage::new(Pipeline::Stock);
+    let exporter = InMemorySpanExporter::default();
+    let processor =
+        SanitizingProcessor::new(SimpleSpanProcessor::new(exporter.clone()), &stage.audit);
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .build();
+    provider.tracer("shop").in_span("around", |around| {
+        let call = stage.audit.start(CallStart::new("chat")).unwrap();
+        call.fail("server_error", &CONTENT).unwrap();
+        around
+            .span()
+            .set_status(Status::error(format!("500: {CONTENT}")));
+    });
+    let spans = exporter.get_finished_spans().unwrap();
+    assert_eq!(spans.len(), 1, "{spans:?}");
+    assert_eq!(spans[0].status, Status::error("<masked>"));
 }

@@ -173,6 +173,8 @@ fn place_alone(
         || (clock.trace_id(), None),
         |(trace_id, span_id)| (trace_id, Some(span_id)),
     );
+    // A span around it may repeat its prompt in an error.
+    recorder.pipelines().remember_call(trace_id);
     Placed {
         trace: TraceContext {
             trace_id,
