@@ -1,6 +1,6 @@
 //! How fast the sender empties a spool into a receiver that does not look at what it gets.
 //!
-//! `cargo bench --features tls --bench sender [calls]`: prefills a spool with calls, then lets another auditor take it over
+//! `cargo bench --bench sender -- [calls]`: prefills a spool with calls, then lets another auditor take it over
 //! and deliver it to a process that reads requests and drops them. A call is a log record and a span, and counts once.
 //! The processor time is that of all threads of the auditor's process, for one call; other work on the machine does not
 //! count in it. The stock exporter of OpenTelemetry sends spans of the same attributes to the same receiver in the same run.

@@ -80,7 +80,7 @@ pub enum Protocol {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
-    /// With gzip. Audit records shrink to about a fifth; the sender's thread works several times as long on them.
+    /// With gzip: less on the network, for more work on the sender's thread.
     Gzip,
     /// Not at all, the default.
     None,

@@ -10,6 +10,7 @@ use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor};
 use tracing::{error, info, info_span, instrument};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::stage::{Order, Pipeline, Stage, attribute};
 
@@ -295,10 +296,7 @@ fn a_processor_that_is_wrapped_thrice_counts_what_it_takes_out_once() {
 
 #[test]
 fn the_exporter_behind_it_has_the_resource() {
-    let stage = Stage::new(Pipeline::Stock);
-    let exporter = InMemorySpanExporter::default();
-    let processor =
-        SanitizingProcessor::new(SimpleSpanProcessor::new(exporter.clone()), &stage.audit);
+    let (_stage, exporter, processor) = wrapped();
     let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
         .with_resource(Resource::builder_empty().with_service_name("shop").build())
@@ -312,10 +310,7 @@ fn the_exporter_behind_it_has_the_resource() {
 
 #[test]
 fn an_error_around_a_call_without_a_span_is_withheld() {
-    let stage = Stage::new(Pipeline::Stock);
-    let exporter = InMemorySpanExporter::default();
-    let processor =
-        SanitizingProcessor::new(SimpleSpanProcessor::new(exporter.clone()), &stage.audit);
+    let (stage, exporter, processor) = wrapped();
     let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
         .build();
@@ -329,4 +324,37 @@ fn an_error_around_a_call_without_a_span_is_withheld() {
     let spans = exporter.get_finished_spans().unwrap();
     assert_eq!(spans.len(), 1, "{spans:?}");
     assert_eq!(spans[0].status, Status::error("<masked>"));
+}
+
+#[test]
+fn an_error_around_a_call_that_no_opentelemetry_layer_knows_is_withheld() {
+    let (stage, exporter, processor) = wrapped();
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .build();
+    let ours_alone = tracing_subscriber::registry().with(stage.audit.layer());
+    provider.tracer("shop").in_span("around", |around| {
+        tracing::subscriber::with_default(ours_alone, || {
+            info_span!("ask", gen_ai.operation.name = "chat").in_scope(|| {});
+        });
+        around
+            .span()
+            .set_status(Status::error(format!("500: {CONTENT}")));
+    });
+    let spans = exporter.get_finished_spans().unwrap();
+    assert_eq!(spans.len(), 1, "{spans:?}");
+    assert_eq!(spans[0].status, Status::error("<masked>"));
+}
+
+/// An exporter in memory, and a processor around it.
+fn wrapped() -> (
+    Stage,
+    InMemorySpanExporter,
+    SanitizingProcessor<SimpleSpanProcessor<InMemorySpanExporter>>,
+) {
+    let stage = Stage::new(Pipeline::Stock);
+    let exporter = InMemorySpanExporter::default();
+    let processor =
+        SanitizingProcessor::new(SimpleSpanProcessor::new(exporter.clone()), &stage.audit);
+    (stage, exporter, processor)
 }

@@ -290,19 +290,23 @@ fn frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers(wr
 /// Somebody cuts off what was allocated: where the journal has not been yet, it is told so by an error.
 #[test]
 fn a_mapped_journal_goes_on_by_calls_when_pages_cannot_be_made_ready() {
-    let directory = tempfile::tempdir().unwrap();
+    // On tmpfs, since not every file system is written to by mapping.
+    let Some(disk) = Mounted::tmpfs(16) else {
+        return;
+    };
+    let path = disk.path.join("journal");
     let options = JournalOptions {
         segment_bytes: 1 << 20,
         capacity_bytes: 4 << 20,
         writing: Writing::Mapped,
     };
-    let (journal, _) = Journal::open(directory.path(), options, b"meta", 7).unwrap();
+    let (journal, _) = Journal::open(&path, options, b"meta", 7).unwrap();
     append(&journal, 1, 1000);
     if journal.usage().writing == Writing::Calls {
-        eprintln!("skipped: this file system is not written to by mapping");
+        Mounted::skip("the system cannot make pages ready ahead");
         return;
     }
-    let file = &segment_files(directory.path())[0];
+    let file = &segment_files(&path)[0];
     let writable = fs::File::options().write(true).open(file).unwrap();
     writable.set_len(512 << 10).unwrap();
     append(&journal, 700, 1000);
@@ -311,7 +315,7 @@ fn a_mapped_journal_goes_on_by_calls_when_pages_cannot_be_made_ready() {
     append(&journal, 700, 1000);
     assert_eq!(read(&journal, 0), frames(0..1401, 1000));
     drop(journal);
-    let (journal, recovered) = Journal::open(directory.path(), options, b"meta", 8).unwrap();
+    let (journal, recovered) = Journal::open(&path, options, b"meta", 8).unwrap();
     assert!(recovered.is_clean(), "{recovered:?}");
     assert_eq!(read(&journal, 0), frames(0..1401, 1000));
 }
