@@ -275,12 +275,11 @@ impl AuditorBuilder {
         self
     }
 
-    /// Writes the spool through mapped memory where the file system allows it (ext4, xfs, tmpfs; Linux 5.14), which costs
-    /// a caller a few hundred nanoseconds a call and no system call. Elsewhere it is written by system calls, as it is
-    /// without this; the bytes, and what survives, are the same.
+    /// Writes calls to the spool through mapped memory where the file system allows it (ext4, xfs, tmpfs; Linux 5.14), which
+    /// spares a caller the two system calls that a call takes without this. The bytes, and what survives, are the same.
     ///
-    /// The price is a way to die: whoever truncates the file that is being written, or a disk that cannot give back a page
-    /// of it, ends the process with SIGBUS. A full disk does not.
+    /// The price is a way to die: whoever truncates the file that calls are written to first (`stage`, up to 4 MiB), or a disk
+    /// that cannot give back a page of it, ends the process with SIGBUS. A full disk does not.
     pub fn mapped_spool(mut self) -> Self {
         self.spool.writing = Writing::Mapped;
         self

@@ -106,7 +106,6 @@ impl Round {
                 self.sync();
             }
             self.keep_order();
-            self.prepare();
         }
         self.sync();
     }
@@ -117,13 +116,6 @@ impl Round {
             WHILE_WAITED_FOR
         } else {
             TIDY
-        }
-    }
-
-    /// Has the next segments ready, when nobody waits for a sync any more.
-    fn prepare(&self) {
-        for lane in self.recorder.spool().lanes() {
-            lane.journal().prepare();
         }
     }
 

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    error::SyncError, log::Shared, options::Writing, segment::Segment, spare::Blank,
+    error::SyncError,
+    log::{Shared, lock},
+    segment::Segment,
     writer::Unsynced,
 };
 
@@ -18,8 +20,6 @@ pub(super) struct Flusher {
     doomed: Vec<Arc<Segment>>,
     /// Syncs to pass before a spare is tried again that could not be made.
     spare_pause: u32,
-    /// A file on its way to become a warm spare.
-    warming: Option<Blank>,
 }
 
 impl Flusher {
@@ -27,6 +27,9 @@ impl Flusher {
     /// then says so.
     pub(super) fn prepare_spares(&mut self, shared: &Shared) {
         self.spare_pause = self.spare_pause.saturating_sub(1);
+        if self.spare_pause == 0 && shared.make_stage().is_err() {
+            self.spare_pause = SPARE_PAUSE;
+        }
         for _ in 0..SPARES_AT_ONCE {
             if self.spare_pause > 0 || !shared.writer().wants_spare() {
                 return;
@@ -45,12 +48,14 @@ impl Flusher {
     /// stands in a file that is still open: from there on all is written again, with the next flush.
     pub(super) fn displaced(&mut self, shared: &Shared) -> u64 {
         self.spare_pause = 0;
-        self.stop_warming();
+        let _turn = lock(&shared.landing);
         let mut writer = shared.writer();
+        // Files that are open take frames without names too. What cannot land now lands with the next sync, from memory.
+        writer.land_here().ok();
+        writer.leave_stage();
         // Spares without names would become segments without names.
         writer.spares.clear();
         writer.directory_changed = true;
-        writer.set_warming(false);
         let oldest = writer.unsynced.first().or(writer.active.as_ref());
         let Some(oldest) = oldest else {
             return writer.next;
@@ -63,11 +68,17 @@ impl Flusher {
 
     /// Makes durable what has been appended, and writes again what a sync before this one could not.
     pub(super) fn flush(&mut self, shared: &Shared) -> Result<(), SyncError> {
+        shared
+            .land_all()
+            .map_err(|(segment, source)| SyncError::Segment { segment, source })?;
         if let Some(from) = self.suspect {
-            let obsolete = shared
-                .writer()
-                .rehome(from)
-                .map_err(|source| SyncError::Copy { source })?;
+            let obsolete = {
+                let _turn = lock(&shared.landing);
+                let mut writer = shared.writer();
+                let landed = writer.land_here();
+                landed.and_then(|()| writer.rehome(from))
+            };
+            let obsolete = obsolete.map_err(|source| SyncError::Copy { source })?;
             self.suspect = None;
             shared.catalogue_version.fetch_add(1, Ordering::AcqRel);
             self.doom(shared, obsolete);
@@ -118,102 +129,6 @@ impl Flusher {
             .sum();
         shared.site.gauges.doomed.subtract(bytes);
     }
-
-    /// Takes the file of the oldest of these released segments to become a warm spare, if one is wanted and nobody reads
-    /// it. No segment before it may be left, or a crash would leave a gap.
-    pub(super) fn recycle(&mut self, shared: &Shared, released: &mut Vec<Arc<Segment>>) {
-        if self.warming.is_some() || !self.doomed.is_empty() || !shared.writer().wants_recycled() {
-            return;
-        }
-        // Out of the catalogue, a segment gets no further readers: with one owner now it has one owner for good.
-        if released.first_mut().and_then(Arc::get_mut).is_none() {
-            return;
-        }
-        // On failure the file has been deleted, or waits to be.
-        if let Ok(blank) = shared.site.recycle(&released[0].path) {
-            released.remove(0);
-            self.warming = Some(blank);
-            shared.writer().set_warming(true);
-        }
-    }
-
-    /// Makes pages ready that appenders are about to need, and gives back spares that they need no more.
-    pub(super) fn stay_ahead(&mut self, shared: &Shared) {
-        shared.writer().look_ahead();
-        // Where zeros cannot be written, the next append says why.
-        while shared.writer().go_ahead().unwrap_or(false) {}
-        let surplus = shared.writer().take_surplus();
-        if let Some(spare) = surplus {
-            fs::remove_file(spare.path).ok();
-            shared.writer().publish();
-        }
-    }
-
-    /// Warms spares: some more while appends wait to be synced, and otherwise all that are wanted.
-    pub(super) fn warm(&mut self, shared: &Shared) {
-        while self.warming.is_some() || self.spare_pause == 0 {
-            match self.warm_some(shared) {
-                Ok(true) if shared.nothing_waits() => {}
-                Ok(_) => return,
-                Err(_) => {
-                    self.stop_warming();
-                    shared.writer().set_warming(false);
-                    self.spare_pause = SPARE_PAUSE;
-                }
-            }
-        }
-    }
-
-    /// Gives up the file that is being warmed.
-    pub(super) fn stop_warming(&mut self) {
-        if let Some(blank) = self.warming.take() {
-            blank.discard();
-        }
-    }
-
-    /// False if there is nothing to be warmed.
-    fn warm_some(&mut self, shared: &Shared) -> io::Result<bool> {
-        let site = &shared.site;
-        let bytes = site.options.segment_bytes;
-        if self.warming.is_none() {
-            self.warming = blank_to_warm(shared)?;
-        }
-        let Some(blank) = &mut self.warming else {
-            return Ok(false);
-        };
-        let done = blank.warm(bytes)?;
-        // Room that appenders may need at once is not kept from them.
-        if done || (blank.is_clean(bytes) && !shared.writer().has_capacity()) {
-            if done && site.writing() == Writing::Mapped && blank.map(bytes).is_err() {
-                site.note_calls();
-            }
-            if let Some(blank) = self.warming.take() {
-                let mut writer = shared.writer();
-                writer.set_warming(false);
-                writer.adopt(blank)?;
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// A new file, or a cold spare in exchange for which there is a warm one by now.
-fn blank_to_warm(shared: &Shared) -> io::Result<Option<Blank>> {
-    let mut writer = shared.writer();
-    if !writer.is_half_used() || !writer.wants_warm() {
-        return Ok(None);
-    }
-    if let Some(cold) = writer.take_cold() {
-        writer.set_warming(true);
-        drop(writer);
-        return cold.unname(&shared.site.directory.path).map(Some);
-    }
-    if writer.spares.len() >= writer.wanted_warm() {
-        return Ok(None);
-    }
-    writer.set_warming(true);
-    drop(writer);
-    shared.site.allocate(super::spare::WARM).map(Some)
 }
 
 /// Syncs names, then files in order, raising the bound with each. On failure also returns the index from which frames
@@ -237,12 +152,11 @@ fn make_durable(shared: &Shared, unsynced: &Unsynced) -> Result<(), (u64, SyncEr
                 SyncError::Vanished { segment },
             ));
         }
-        let goes_on = place >= unsynced.sealed;
-        if !goes_on {
+        if place < unsynced.sealed {
             written.segment.trim(&written.file).map_err(failed)?;
         }
         if *bound > durable() || Some(segment) > synced_number {
-            written.sync(goes_on).map_err(failed)?;
+            written.file.sync_data().map_err(failed)?;
             shared.durable.fetch_max(*bound, Ordering::AcqRel);
         }
     }

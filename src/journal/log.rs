@@ -14,12 +14,13 @@ use super::{
     directory::{Directory, Lock},
     error::{AppendError, CursorError, JournalError, SyncError},
     flusher::Flusher,
-    format::{META_MAX, data_start},
+    format::{Header, META_MAX, data_start},
     options::{FrameIndex, FrameKind, JournalOptions, Room, Writing},
     reader::Reader,
     recovery::{Recovered, recover},
     site::Site,
     spare::Preallocation,
+    stage::{STAGE_NUMBER, Stage},
     writer::Writer,
 };
 
@@ -61,6 +62,8 @@ pub(super) struct Shared {
     writer: Mutex<Writer>,
     written: AtomicU64,
     pub(super) durable: AtomicU64,
+    /// Held by whoever has a batch of frames on its way into its segment. Taken before the writer.
+    pub(super) landing: Mutex<()>,
     /// Changes when segments are taken out of force.
     pub(super) catalogue_version: AtomicU64,
 }
@@ -91,6 +94,7 @@ impl Journal {
             writer: Mutex::new(writer),
             written: AtomicU64::new(next),
             durable: AtomicU64::new(next),
+            landing: Mutex::default(),
             catalogue_version: AtomicU64::new(0),
         };
         let journal = Self {
@@ -132,10 +136,19 @@ impl Journal {
         parts: &[&[u8]],
         room: Room,
     ) -> Result<FrameIndex, AppendError> {
-        let mut writer = self.shared.writer();
-        let index = writer.append(kind.0, parts, room)?;
-        self.shared.written.store(index + 1, Ordering::Release);
-        Ok(FrameIndex(index))
+        loop {
+            let mut writer = self.shared.writer();
+            if let Some(index) = writer.append(kind.0, parts, room)? {
+                self.shared.written.store(index + 1, Ordering::Release);
+                return Ok(FrameIndex(index));
+            }
+            drop(writer);
+            let landed = self.shared.land_some();
+            landed.map_err(|(_, source)| AppendError::Io {
+                action: "write",
+                source,
+            })?;
+        }
     }
 
     /// What the newest segment in a directory was given as meta; None where no segment can be read. Needs no lock.
@@ -196,17 +209,6 @@ impl Journal {
         Ok(self.durable())
     }
 
-    /// Makes appends cost less: to be called after [`Self::sync`] when nobody waits for it. Where frames come fast it makes
-    /// pages of the active segment ready ahead of them, and makes spares warm: two, and up to eight where segments began
-    /// cold, which a long time of quiet gives back. Takes no more than a moment (a mebibyte of zeros, synced) while frames
-    /// wait to be synced, otherwise as long as it takes to fill the spares, and no time when there is nothing to do.
-    /// Without it the journal is right and slower.
-    pub fn prepare(&self) {
-        let mut flusher = lock(&self.flusher);
-        flusher.stay_ahead(&self.shared);
-        flusher.warm(&self.shared);
-    }
-
     /// The bound below which every frame is on disk.
     pub fn durable(&self) -> FrameIndex {
         FrameIndex(self.shared.durable.load(Ordering::Acquire))
@@ -225,22 +227,18 @@ impl Journal {
     /// Gives up the segments all of whose frames are below `below` and durable, except the last segment that is
     /// on disk. Returns how many.
     ///
-    /// They are deleted, but for one that may be zeroed and used again, here or, as far as frames wait to be synced, in the
-    /// next call of this or of [`Self::prepare`]. Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a
-    /// later call, or sync, has deleted it; after a restart it is a part of the journal again. Waits for a sync that is
-    /// under way.
+    /// Readers that are in such a segment finish it. A file that cannot be deleted counts in [`Self::usage`] until a later
+    /// call, or sync, has deleted it; after a restart it is a part of the journal again. Waits for a sync that is under way.
     pub fn release(&self, below: FrameIndex) -> usize {
         let mut flusher = lock(&self.flusher);
         let below = below.min(self.durable());
-        let mut released = self.shared.writer().release(below.0);
+        let released = self.shared.writer().release(below.0);
         let count = released.len();
         if count > 0 {
             self.shared.catalogue_version.fetch_add(1, Ordering::AcqRel);
-            flusher.recycle(&self.shared, &mut released);
         }
         flusher.doom(&self.shared, released);
         flusher.delete_doomed(&self.shared);
-        flusher.warm(&self.shared);
         count
     }
 
@@ -334,13 +332,16 @@ impl fmt::Debug for Journal {
 impl Drop for Journal {
     /// Gives back room that was allocated ahead. What this misses, the next open does.
     fn drop(&mut self) {
-        lock(&self.flusher).stop_warming();
+        // What does not land stays on the stage, for the next open.
+        let landed = self.shared.land_all().is_ok();
         let mut writer = self.shared.writer();
-        writer.window = None;
+        if let Some(stage) = writer.stage.take().filter(|_| landed) {
+            stage.remove();
+        }
         for spare in writer.spares.drain(..) {
             fs::remove_file(spare.path).ok();
         }
-        if let Some(active) = writer.active.take() {
+        if let Some(active) = writer.active.take().filter(|_| landed) {
             active.segment.trim(&active.file).ok();
         }
     }
@@ -355,9 +356,27 @@ impl Shared {
         self.written.load(Ordering::Acquire)
     }
 
-    /// Whether every frame that has been appended is on disk.
-    pub(super) fn nothing_waits(&self) -> bool {
-        self.durable.load(Ordering::Acquire) >= self.written()
+    /// Makes the stage, where there is to be one and is none. It takes the place of one that was given up, from which all
+    /// has landed by then.
+    pub(super) fn make_stage(&self) -> io::Result<()> {
+        let Some(bytes) = self
+            .site
+            .stage_bytes()
+            .filter(|_| self.writer().stage.is_none())
+        else {
+            return Ok(());
+        };
+        self.land_all().map_err(|(_, error)| error)?;
+        let site = &self.site;
+        let header = Header {
+            number: STAGE_NUMBER,
+            first: self.written(),
+            nonce: site.nonce,
+            meta: Arc::clone(&site.meta),
+        };
+        let stage = Stage::make(&site.directory.path, &header, bytes, site.wanted())?;
+        self.writer().enter_stage(stage);
+        Ok(())
     }
 
     pub(super) fn catalogue_version(&self) -> u64 {

@@ -11,7 +11,8 @@
 //! * **Durability.** A frame is in the page cache when [`Journal::append`] returns, and so survives the end of
 //!   the process. It is on disk when [`Journal::durable`] has passed it. Opening a journal makes durable
 //!   what it recovers.
-//! * **Writing.** By calls, or into mapped memory: see [`Writing`]. The bytes on disk are the same.
+//! * **Writing.** Frames go to a small file whose pages are in memory, and from there into their segment many at a time:
+//!   see [`Writing`] and below.
 //! * **Room.** Segments are allocated before they are used. A frame that was promised room with [`Room::Reserve`]
 //!   finds it, also when somebody else has filled the disk in between. Where the file system cannot allocate ahead,
 //!   [`Usage::preallocation`] says so and the promise covers the journal's capacity only.
@@ -21,15 +22,17 @@
 //!   holds; syncs, releases and the copying after a failed sync are ordered by another. [`Journal::written`],
 //!   [`Journal::durable`] and [`Journal::usage`] take none.
 //!
-//! # Spares
+//! # Stage
 //!
-//! An append finds the next segment ready. One *cold* spare, which is only allocated, is there always, so that a journal
-//! that is written little takes two segments (32 MiB unless told otherwise), and one until its first frame. From when the
-//! first segment is half full, [`Journal::prepare`] and [`Journal::release`] keep up to two *warm* spares: filled with zeros
-//! and synced, so that their pages are in memory and their blocks initialised on the disk. A released segment that no
-//! reader is in becomes one: its name goes first, on disk, then every byte of it is zeroed. What is released beyond that
-//! is deleted. Warming goes on a mebibyte at a time while frames wait to be synced, and writes no more than was appended,
-//! but for the first two. An append that finds no spare allocates a cold one itself and waits for nobody.
+//! A frame that goes into its segment at once costs the appender a page that the system has yet to find, which takes
+//! longer than all the rest of the append. So appends write to the *stage*: a file of up to 4 MiB whose pages stay in
+//! memory, over frames that are long in their segments. What was appended *lands* in its segment many frames at a time,
+//! before a sync and where a reader asks for it; an appender that finds the stage full has the oldest frames land by itself
+//! (128 KiB, about 0.1 ms). The stage is never synced: it is for the end of the process, segments are for the loss of power.
+//! Opening a journal brings what is left on the stage into segments, and closing it removes the stage.
+//!
+//! One *spare*, a segment's file that is only allocated, is there always, so that an append finds the next segment ready; an
+//! append that finds none allocates one itself and waits for nobody.
 //!
 //! # Directory
 //!
@@ -37,10 +40,10 @@
 //! |---|---|
 //! | `lock` | locked while a journal is open |
 //! | `00000000000000000042.seg` | segment 42; an empty file, or one of zeros, is a spare: allocated, not yet used |
+//! | `stage` | frames that may not have landed |
 //! | `NAME.cursor` | a saved position |
 //! | `quarantine/` | damaged bytes, by segment and offset |
-//! | `warm.tmp` | a file on its way to become a spare; may hold released frames |
-//! | `*.tmp` | this one too: left by a crash, removed at the next open |
+//! | `*.tmp` | left by a crash, removed at the next open |
 //!
 //! # Format, version 1
 //!
@@ -87,8 +90,12 @@
 //! checks and has an index that fits: not below the expected one, above it by no more than the frames that the bytes
 //! between could hold, below the end of the segment. What lies between is damage. Behind the last good frame of the last
 //! segment it is a torn tail, which is cut and counted up to its last byte that is not zero: nothing proves that it was
-//! ever a frame. Frames that a recycled file held before, should their zeros not have reached the disk, have the right
-//! nonce, but indices below the first of the new segment, and so never fit.
+//! ever a frame.
+//!
+//! **Stage**: as a segment, with the number 2^64 - 1 and the index of the frame that was next when it was made; its frames
+//! stand in no order and with anything between them. One counts if it passes both checks and its index is not below that
+//! of the first frame that no segment has. Those that follow the last frame of the last segment go behind it, each further
+//! run of consecutive ones into a segment of its own, before anything else is recovered.
 //!
 //! **Cursor**: magic `93 43 55 52 53 4f 52 00`, version 1 (4 bytes), CRC of the name and bytes 16..24 (4 bytes),
 //! index (8 bytes).
@@ -115,13 +122,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod ahead;
 mod cursor;
 mod directory;
 mod error;
 mod flusher;
 mod format;
 mod ground;
+mod landing;
 mod log;
 #[expect(
     unsafe_code,
@@ -140,6 +147,7 @@ mod scan;
 mod segment;
 mod site;
 mod spare;
+mod stage;
 mod sync;
 mod writer;
 

@@ -10,7 +10,7 @@ pub struct JournalOptions {
     pub segment_bytes: u64,
     /// Bytes of all segments together, spares included; at least two segments. 1 GiB by default.
     pub capacity_bytes: u64,
-    /// How frames get into the file.
+    /// Where an append puts a frame.
     pub writing: Writing,
 }
 
@@ -19,24 +19,28 @@ impl Default for JournalOptions {
         Self {
             segment_bytes: 16 << 20,
             capacity_bytes: 1 << 30,
-            writing: Writing::Calls,
+            writing: Writing::Staged,
         }
     }
 }
 
-/// How frames get into the file. The bytes are the same, and so is what holds when an append has returned.
+/// Where an append puts a frame. What is on disk in the end is the same, and so is what holds when an append has returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Writing {
-    /// By one system call a frame.
-    #[default]
+    /// Into its segment, by one system call.
     Calls,
-    /// Into memory that the active segment is mapped to, without a system call: for applications that count every
-    /// microsecond. Only on ext4, xfs and tmpfs, and where the system can make pages ready (Linux 5.14); elsewhere, and
-    /// from the first failure to make pages ready on, by calls, and [`Usage::writing`](super::Usage::writing) says so.
+    /// Onto the [stage](super), by one system call: a small file whose pages are in memory, which costs a third. From there
+    /// frames come into their segment many at a time. Where there is no room for a stage, and from the first failure to
+    /// write to it on until there is one again, by [`Calls`](Self::Calls).
+    #[default]
+    Staged,
+    /// Onto the stage, mapped to memory, without a system call: for applications that count every microsecond. Only on
+    /// ext4, xfs and tmpfs, and where the system can make pages ready (Linux 5.14); elsewhere as
+    /// [`Staged`](Self::Staged), and [`Usage::writing`](super::Usage::writing) says so.
     ///
     /// A full disk gives an error here too, never a signal. What does end the process with a signal (SIGBUS) is that
-    /// somebody else cuts short the segment that is being written, or, on a full xfs, makes a reflink of it, or that the
-    /// device fails while it gives back a page that memory pressure has taken.
+    /// somebody else cuts the stage short, or, on a full xfs, makes a reflink of it, or that the device fails while it gives
+    /// back a page that memory pressure has taken.
     Mapped,
 }
 

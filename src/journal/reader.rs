@@ -165,6 +165,10 @@ impl Reader {
 
     /// Finds where the next frame is, or how much further the segment goes by now.
     fn settle(&mut self, version: u64) -> Result<Option<Step>, ReadError> {
+        if self.expected >= self.shared.writer().landed() {
+            let landed = self.shared.land_all();
+            landed.map_err(|(segment, source)| ReadError::Io { segment, source })?;
+        }
         let (segment, end, handle) = match self.shared.writer().locate(self.expected) {
             Located::Released(first) => {
                 self.expected = first;

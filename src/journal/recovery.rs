@@ -16,7 +16,8 @@ use super::{
     options::FrameIndex,
     reader::{Damage, damage},
     scan::{End, Scanned, Scanner, Source},
-    segment::{Segment, content_end, read_header},
+    segment::{Segment, content_end, read_header, segment_name},
+    stage,
 };
 
 /// What was in a journal when it was opened.
@@ -61,16 +62,21 @@ pub(super) fn recover(directory: &Directory) -> Result<Found, JournalError> {
             source,
         }
     };
-    let files = examine(directory)?;
     let furthest =
         cursor::furthest(&directory.path).map_err(in_directory("read the cursors of"))?;
-    let next_number = files.last().map_or(0, |file| file.number + 1);
-    let (in_force, set_aside) = order(files);
-
-    let mut recovery = Recovery::default();
-    for file in &in_force {
-        recovery.scan(file)?;
+    let mut survey = Survey::of(directory)?;
+    if survey
+        .land(directory)
+        .map_err(in_directory("land frames of"))?
+    {
+        survey = Survey::of(directory)?;
     }
+    let Survey {
+        in_force,
+        set_aside,
+        next_number,
+        mut recovery,
+    } = survey;
     recovery.account_for(&set_aside, &in_force);
     recovery.skip_to(furthest, in_force.last());
     let recovered = recovery.recovered(directory, &in_force);
@@ -86,12 +92,76 @@ pub(super) fn recover(directory: &Directory) -> Result<Found, JournalError> {
     for file in &set_aside {
         file.put_away(directory).map_err(file.failed("set aside"))?;
     }
+    stage::remove(&directory.path).map_err(in_directory("clean"))?;
     directory.sync().map_err(in_directory("sync"))?;
     Ok(Found {
         catalogue,
         next_number,
         recovered,
     })
+}
+
+/// What is in the files of a journal.
+struct Survey {
+    in_force: Vec<Candidate>,
+    set_aside: Vec<Candidate>,
+    /// The number of the next segment.
+    next_number: u64,
+    recovery: Recovery,
+}
+
+impl Survey {
+    fn of(directory: &Directory) -> Result<Self, JournalError> {
+        let files = examine(directory)?;
+        let next_number = files.last().map_or(0, |file| file.number + 1);
+        let (in_force, set_aside) = order(files);
+        let mut recovery = Recovery::default();
+        for file in &in_force {
+            recovery.scan(file)?;
+        }
+        Ok(Self {
+            in_force,
+            set_aside,
+            next_number,
+            recovery,
+        })
+    }
+
+    /// Brings frames that a process left on its stage into segments: behind the last frame of the last segment those that
+    /// follow it, and each further run of consecutive frames into a segment of its own. False if there are none. Changes
+    /// nothing that a second time would not do again.
+    fn land(&self, directory: &Directory) -> io::Result<bool> {
+        let Some(left) = stage::left(&directory.path, self.recovery.next)? else {
+            return Ok(false);
+        };
+        let mut number = self.next_number;
+        let mut runs = left.runs().peekable();
+        let any = runs.peek().is_some();
+        for (first, bytes) in runs {
+            match (self.in_force.last(), self.recovery.ends.last()) {
+                (Some(last), Some(end))
+                    if first == self.recovery.next && last.is_of(&left.header) =>
+                {
+                    let file = open(&last.path)?;
+                    file.write_all_at(&bytes, *end)?;
+                    file.sync_data()?;
+                }
+                _ => {
+                    let header = Header {
+                        number,
+                        first,
+                        ..left.header.clone()
+                    };
+                    write_durably(&directory.path, &segment_name(number), |mut file| {
+                        file.write_all(&header.encode())?;
+                        file.write_all(&bytes)
+                    })?;
+                    number += 1;
+                }
+            }
+        }
+        Ok(any)
+    }
 }
 
 /// A file with the name of a segment.
@@ -153,6 +223,11 @@ impl Candidate {
             content,
             role,
         })
+    }
+
+    /// Whether its frames have the same nonce and meta.
+    fn is_of(&self, header: &Header) -> bool {
+        matches!(&self.role, Role::InForce(own, _) if own.nonce == header.nonce && own.meta == header.meta)
     }
 
     fn put_away(&self, directory: &Directory) -> io::Result<()> {

@@ -23,13 +23,12 @@ struct Target {
 }
 
 impl Writer {
-    /// Copies every frame from this index on to new segments, and goes on there. Returns the segments that earlier copies
+    /// Copies every frame from this index on, all of which have landed, to new segments, and goes on there. Returns the segments that earlier copies
     /// had replaced and that nothing needs now. On failure the frames stay where they are.
     ///
     /// The capacity does not hold this back, and neither do reservations: keeping what was written comes first.
     pub(super) fn rehome(&mut self, from: u64) -> io::Result<Vec<Arc<Segment>>> {
         self.unsynced.extend(self.active.take());
-        self.window = None;
         let mut targets = Vec::new();
         let copied = self
             .copy(from, &mut targets)

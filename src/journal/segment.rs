@@ -11,10 +11,7 @@ use std::{
     },
 };
 
-use super::{
-    format::{HEADER_AREA, Header, HeaderFlaw, data_start},
-    mapping::Mapping,
-};
+use super::format::{HEADER_AREA, Header, HeaderFlaw, data_start};
 
 /// A segment that frames were written to.
 #[derive(Debug)]
@@ -23,10 +20,10 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     /// Bytes up to the end of the last frame. Written under the writer's lock.
     end: AtomicU64,
+    /// How far they are in the file; the rest is on the stage. Written under the writer's lock.
+    landed: AtomicU64,
     /// Bytes that count as used on disk.
     allocated: AtomicU64,
-    /// Bytes, from the first on, that the disk has. Written under the flusher's lock, of a mapped segment only.
-    synced: AtomicU64,
 }
 
 impl Segment {
@@ -35,8 +32,8 @@ impl Segment {
             header,
             path,
             end: AtomicU64::new(end),
+            landed: AtomicU64::new(end),
             allocated: AtomicU64::new(allocated),
-            synced: AtomicU64::new(0),
         }
     }
 
@@ -56,6 +53,15 @@ impl Segment {
         self.end.store(end, Ordering::Release);
     }
 
+    /// How far the file has what the segment has.
+    pub(super) fn landed(&self) -> u64 {
+        self.landed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn land(&self, end: u64) {
+        self.landed.store(end, Ordering::Release);
+    }
+
     pub(super) fn allocated(&self) -> u64 {
         self.allocated.load(Ordering::Relaxed)
     }
@@ -73,34 +79,9 @@ impl Segment {
 pub(super) struct Written {
     pub(super) segment: Arc<Segment>,
     pub(super) file: Arc<File>,
-    /// Where the file is mapped.
-    pub(super) mapping: Option<Arc<Mapping>>,
 }
 
 impl Written {
-    /// Waits until the disk has all frames that have been written. A mapped segment that will be written to again is
-    /// synced by range: syncing all of it would write back, and so protect, every page that was made ready ahead, and
-    /// each append to a protected page pays for that (measured at 20,000 appends a second: one in ten took 2.2 µs instead
-    /// of 0.2). The pages that frames end in are protected all the same; making them ready again gained nothing.
-    pub(super) fn sync(&self, goes_on: bool) -> io::Result<()> {
-        let Some(mapping) = self.mapping.as_ref().filter(|_| goes_on) else {
-            return self.file.sync_data();
-        };
-        let (synced, end) = (
-            self.segment.synced.load(Ordering::Relaxed),
-            self.segment.end(),
-        );
-        mapping.sync(synced..end)?;
-        self.segment.synced.store(end, Ordering::Relaxed);
-        // A warm segment has been made ready as a whole. A failure is met again by whoever writes.
-        let ahead = (AHEAD * (end - synced)).clamp(AHEAD_MIN, AHEAD_MAX);
-        let reached = mapping.reached();
-        if reached < end + ahead {
-            mapping.populate(reached..end + ahead).ok();
-        }
-        Ok(())
-    }
-
     /// Whether the file still has a name.
     pub(super) fn is_linked(&self) -> io::Result<bool> {
         use std::os::unix::fs::MetadataExt;
@@ -162,9 +143,5 @@ pub(super) fn content_end(file: &File) -> io::Result<u64> {
 pub(super) const TEMPORARY: &str = ".tmp";
 
 const SEGMENT: &str = ".seg";
-/// Pages are made ready ahead of the writer for so many times what was written since the last sync.
-const AHEAD: u64 = 4;
-const AHEAD_MIN: u64 = 64 << 10;
-const AHEAD_MAX: u64 = 8 << 20;
 /// Bytes that are looked at at once in search of the last that is not zero.
 const CONTENT_WINDOW: usize = 64 << 10;

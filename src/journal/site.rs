@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +10,7 @@ use std::{
 
 use super::{
     directory::Directory,
-    format::Seed,
+    format::{Seed, data_start},
     ground::Ground,
     log::Usage,
     options::{JournalOptions, Writing},
@@ -43,8 +42,8 @@ pub(super) struct Gauges {
     pub(super) corrupt_cursors: Gauge,
     /// 1 once the file system has refused to allocate ahead.
     unallocated: Gauge,
-    /// 1 once frames are written by calls.
-    calls: Gauge,
+    /// A `Writing`.
+    writing: Gauge,
 }
 
 /// One figure.
@@ -78,7 +77,7 @@ impl Site {
     ) -> Self {
         // Where nothing is known of the ground, it is taken for one that promises nothing.
         let ground = Ground::beneath(&directory.path).unwrap_or(Ground::Shifting);
-        let site = Self {
+        Self {
             directory,
             options,
             meta: meta.into(),
@@ -86,41 +85,41 @@ impl Site {
             seed: Seed::of(nonce),
             ground,
             gauges: Gauges::default(),
-        };
-        if options.writing == Writing::Calls || ground == Ground::Shifting {
-            site.note_calls();
         }
-        site
-    }
-
-    /// How segments are written.
-    pub(super) fn writing(&self) -> Writing {
-        match self.gauges.calls.get() {
-            0 => Writing::Mapped,
-            _ => Writing::Calls,
-        }
-    }
-
-    /// Segments are written by calls from now on.
-    pub(super) fn note_calls(&self) {
-        self.gauges.calls.set(1);
     }
 
     /// Makes and allocates a file of a segment's size.
     pub(super) fn allocate(&self, role: &str) -> io::Result<Blank> {
-        let (bytes, writing) = (self.options.segment_bytes, self.writing());
-        let (blank, preallocation) = Blank::allocate(&self.directory.path, role, bytes, writing)?;
+        let bytes = self.options.segment_bytes;
+        let (blank, preallocation) = Blank::allocate(&self.directory.path, role, bytes)?;
         self.gauges
             .unallocated
             .set(u64::from(preallocation == Preallocation::Unsupported));
         Ok(blank)
     }
 
-    /// Turns the file of a segment that nobody needs or reads into one that can become another.
-    pub(super) fn recycle(&self, segment: &Path) -> io::Result<Blank> {
-        let bytes = self.options.segment_bytes;
-        let sync = || self.directory.sync();
-        Blank::recycle(&self.directory.path, segment, bytes, self.writing(), sync)
+    /// How frames are to be written here. Mapped memory asks for a ground that stays where it is.
+    pub(super) fn wanted(&self) -> Writing {
+        match (self.options.writing, self.ground) {
+            (Writing::Mapped, Ground::Shifting) => Writing::Staged,
+            (wanted, _) => wanted,
+        }
+    }
+
+    /// Bytes of the stage's file; none where frames go into their segments at once, or there is no room for a stage beside
+    /// the two segments that a journal needs.
+    pub(super) fn stage_bytes(&self) -> Option<u64> {
+        let options = &self.options;
+        let bytes = (options.segment_bytes / 4).min(STAGE_MOST);
+        let start = data_start(self.meta.len());
+        let room = 2 * options.segment_bytes + bytes <= options.capacity_bytes;
+        let wanted = self.wanted() != Writing::Calls && room && bytes > 2 * start;
+        wanted.then_some(bytes)
+    }
+
+    /// Says how frames are written from now on.
+    pub(super) fn note_writing(&self, writing: Writing) {
+        self.gauges.writing.set(writing as u64);
     }
 
     pub(super) fn usage(&self) -> Usage {
@@ -134,9 +133,16 @@ impl Site {
                 0 => Preallocation::Allocated,
                 _ => Preallocation::Unsupported,
             },
-            writing: self.writing(),
+            writing: match gauges.writing.get() {
+                found if found == Writing::Mapped as u64 => Writing::Mapped,
+                found if found == Writing::Staged as u64 => Writing::Staged,
+                _ => Writing::Calls,
+            },
             rehomed: gauges.rehomed.get(),
             corrupt_cursors: gauges.corrupt_cursors.get(),
         }
     }
 }
+
+/// Bytes of the largest stage: what frames of some milliseconds take, so that it stays in the processor's caches.
+const STAGE_MOST: u64 = 4 << 20;

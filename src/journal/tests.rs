@@ -1,10 +1,13 @@
-//! The journal as a whole, on real files, written to both ways.
+//! The journal as a whole, on real files, written to in all ways.
 
-/// Makes two tests of each of these functions.
-macro_rules! both_ways {
+/// Makes a test of each of these functions for every way of writing.
+macro_rules! all_ways {
     ($($test:ident)*) => {
         mod calls {
             $(#[test] fn $test() { super::$test($crate::journal::Writing::Calls); })*
+        }
+        mod staged {
+            $(#[test] fn $test() { super::$test($crate::journal::Writing::Staged); })*
         }
         mod mapped {
             $(#[test] fn $test() { super::$test($crate::journal::Writing::Mapped); })*
@@ -17,13 +20,14 @@ mod faults;
 mod model;
 mod recovering;
 mod spares;
+mod staging;
 mod threads;
 
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
 
-use super::{spare::Spare, *};
+use super::*;
 
 const KIND: FrameKind = FrameKind(3);
 
@@ -66,6 +70,11 @@ fn append(journal: &Journal, count: u64, length: usize) {
     }
 }
 
+/// Has all frames come into their segments, for those who look into files.
+fn land(journal: &Journal) {
+    journal.shared.land_all().unwrap();
+}
+
 /// What a reader says, in owned words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Said {
@@ -95,6 +104,7 @@ fn frames(indices: std::ops::Range<u64>, length: usize) -> Vec<Said> {
 fn name_of(writing: Writing) -> &'static str {
     match writing {
         Writing::Calls => "calls",
+        Writing::Staged => "staged",
         Writing::Mapped => "mapped",
     }
 }

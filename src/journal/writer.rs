@@ -3,17 +3,16 @@
 use std::{collections::VecDeque, fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use super::{
-    ahead::Ahead,
     error::AppendError,
     format::{FRAME_HEAD, Header, data_start, encode_frame, frame_length},
-    ground::Ground,
-    mapping::Window,
+    landing::{Batch, Placed},
     options::{Room, Writing},
     room::{Allocated, Reservations},
     scan::End,
     segment::{Segment, Written, usable},
     site::Site,
     spare::{Blank, Spare},
+    stage::Stage,
 };
 
 /// Has no `Debug`: its buffer holds content.
@@ -23,13 +22,15 @@ pub(super) struct Writer {
     pub(super) catalogue: Vec<Arc<Segment>>,
     /// None before the first append, and after a failed sync until there is a segment again.
     pub(super) active: Option<Written>,
-    /// The bytes of the active segment, where it is mapped.
-    pub(super) window: Option<Window>,
+    /// Where frames stand until they land; without it they go into the active segment at once.
+    pub(super) stage: Option<Stage>,
+    /// What has not landed, oldest first.
+    pub(super) pending: VecDeque<Batch>,
+    pub(super) spare_buffers: Vec<Vec<u8>>,
+    /// The index below which every frame is in its segment.
+    pub(super) landed: u64,
     /// Numbered above every segment, used in order.
     pub(super) spares: VecDeque<Spare>,
-    pub(super) ahead: Ahead,
-    /// Bytes of the file that is being warmed, which are of no use to anybody yet.
-    pub(super) warming_bytes: u64,
     /// Sealed segments that have not been synced, in order.
     pub(super) unsynced: Vec<Written>,
     /// Segments whose frames have been copied to newer ones that are not yet synced.
@@ -41,8 +42,6 @@ pub(super) struct Writer {
     /// Whether names were made that the directory's next fsync makes durable.
     pub(super) directory_changed: bool,
     pub(super) rehomed: u64,
-    /// Segments begun since the journal was opened.
-    begun: u64,
     /// Where frames are made that go into the file by a call. Its first bytes are the last such frame; what is behind
     /// them is older, so that no append clears what it is going to write.
     buffer: Vec<u8>,
@@ -81,17 +80,17 @@ impl Writer {
             catalogue,
             synced_number,
             active: None,
-            window: None,
+            stage: None,
+            pending: VecDeque::new(),
+            spare_buffers: Vec::new(),
+            landed: next,
             spares: VecDeque::new(),
-            ahead: Ahead::default(),
-            warming_bytes: 0,
             unsynced: Vec::new(),
             superseded: Vec::new(),
             next,
             next_number,
             directory_changed: true,
             rehomed: 0,
-            begun: 0,
             buffer: Vec::new(),
             reservations: Reservations::default(),
         };
@@ -99,13 +98,14 @@ impl Writer {
         writer
     }
 
-    /// Writes one frame, whose payload is these parts one behind the other, or leaves everything as it was.
+    /// Writes one frame, whose payload is these parts one behind the other, or leaves everything as it was; None where it
+    /// finds its place when others have landed.
     pub(super) fn append(
         &mut self,
         kind: u8,
         parts: &[&[u8]],
         room: Room,
-    ) -> Result<u64, AppendError> {
+    ) -> Result<Option<u64>, AppendError> {
         let length = parts.iter().map(|part| part.len() as u64).sum();
         let frame = self.checked_length(length, room)?;
         let reservations = self.admit(frame, room)?;
@@ -116,39 +116,45 @@ impl Writer {
             })?;
         }
         // A payload that fits a segment has a length of 32 bits.
-        self.place(frame, kind, length as u32, parts)
-            .map_err(|source| AppendError::Io {
-                action: "write",
-                source,
-            })?;
+        let placed = self.place(frame, kind, length as u32, parts);
+        let placed = placed.map_err(|source| AppendError::Io {
+            action: "write",
+            source,
+        })?;
+        if placed == Placed::AfterOthers {
+            return Ok(None);
+        }
         self.set_reservations(reservations);
         self.next += 1;
-        Ok(self.next - 1)
+        Ok(Some(self.next - 1))
     }
 
     /// Puts a frame behind the last one of the active segment.
-    fn place(&mut self, frame: u64, kind: u8, length: u32, parts: &[&[u8]]) -> io::Result<()> {
+    fn place(&mut self, frame: u64, kind: u8, length: u32, parts: &[&[u8]]) -> io::Result<Placed> {
+        let (seed, index) = (self.site.seed, self.next);
+        let encode = |place: &mut [u8]| encode_frame(place, seed, index, kind, length, parts);
+        if self.stage.as_ref().is_some_and(|stage| stage.takes(frame)) {
+            let staged = self.place_on_stage(frame, encode);
+            if staged.is_err() {
+                self.leave_stage();
+                return Ok(Placed::AfterOthers);
+            }
+            return staged;
+        }
+        if self.landed < self.next {
+            return Ok(Placed::AfterOthers);
+        }
         let active = self
             .active
             .as_ref()
             .expect("admitting a frame leaves an active segment or a spare, and rotating uses it");
-        let (seed, index, end) = (self.site.seed, self.next, active.segment.end());
-        if let Some(window) = &mut self.window {
-            if let Ok(place) = window.bytes_mut(end..end + frame) {
-                encode_frame(place, seed, index, kind, length, parts);
-                active.segment.extend(end + frame);
-                return Ok(());
-            }
-            // Pages could not be made ready: a call says why, or does it.
-            self.window = None;
-            self.site.note_calls();
-        }
+        let end = active.segment.end();
         let whole = frame as usize;
         if self.buffer.len() < whole {
             self.buffer.resize(whole, 0);
         }
         let bytes = &mut self.buffer[..whole];
-        encode_frame(bytes, seed, index, kind, length, parts);
+        encode(bytes);
         // After an error some of the frame may be in the file. The next append overwrites it; if none comes, it lacks
         // its last byte, which its CRC covers, and is a torn tail.
         let written = active.file.write_all_at(bytes, end);
@@ -157,7 +163,23 @@ impl Writer {
         }
         written?;
         active.segment.extend(end + frame);
-        Ok(())
+        active.segment.land(end + frame);
+        self.landed = self.next + 1;
+        Ok(Placed::Yes)
+    }
+
+    /// Writes frames into their segments at once from now on.
+    pub(super) fn leave_stage(&mut self) {
+        self.stage = None;
+        self.site.note_writing(Writing::Calls);
+        self.publish();
+    }
+
+    /// Writes frames to this stage from now on. Nothing is on another one.
+    pub(super) fn enter_stage(&mut self, stage: Stage) {
+        self.site.note_writing(stage.writing());
+        self.stage = Some(stage);
+        self.publish();
     }
 
     /// Gives a reservation back without a frame. False if there is none of this size.
@@ -187,7 +209,8 @@ impl Writer {
             .map(|segment| segment.allocated())
             .sum();
         let spares = self.spares.len() as u64 * self.site.options.segment_bytes;
-        segments + spares + self.warming_bytes
+        let stage = self.stage.as_ref().and(self.site.stage_bytes());
+        segments + spares + stage.unwrap_or(0)
     }
 
     /// Tells those who ask without the lock what has changed.
@@ -225,9 +248,9 @@ impl Writer {
         Located::Segment(
             Arc::clone(segment),
             End {
-                offset: segment.end(),
-                content: segment.end(),
-                index: Some(end_index),
+                offset: segment.landed(),
+                content: segment.landed(),
+                index: Some(end_index.min(self.landed)),
             },
             handle,
         )
@@ -246,9 +269,8 @@ impl Writer {
 
     /// Takes in a file that has been allocated.
     pub(super) fn adopt(&mut self, blank: Blank) -> io::Result<()> {
-        let bytes = self.site.options.segment_bytes;
         let number = self.next_number;
-        let spare = blank.number(&self.site.directory.path, number, bytes)?;
+        let spare = blank.number(&self.site.directory.path, number)?;
         self.next_number += 1;
         self.directory_changed = true;
         self.spares.push_back(spare);
@@ -262,69 +284,31 @@ impl Writer {
         self.adopt(blank)
     }
 
-    /// Whether one more warm spare is wanted, and taking room for it leaves some to appenders.
-    pub(super) fn wants_warm(&self) -> bool {
-        let warm = |spare: &&Spare| spare.is_warm();
-        let site = &self.site;
-        site.ground == Ground::Steady
-            && self.warming_bytes == 0
-            && self.spares.iter().filter(warm).count() < self.wanted_warm()
-            && self.used_bytes() + 2 * site.options.segment_bytes <= site.options.capacity_bytes
-    }
-
-    /// Says that a file is being warmed, or no longer.
-    pub(super) fn set_warming(&mut self, warming: bool) {
-        self.warming_bytes = u64::from(warming) * self.site.options.segment_bytes;
-        self.publish();
-    }
-
-    /// Gives out a cold spare that reservations can do without for a while.
-    pub(super) fn take_cold(&mut self) -> Option<Spare> {
-        if !self.can_spare_one() {
-            return None;
-        }
-        let place = self.spares.iter().position(|spare| !spare.is_warm())?;
-        self.spares.remove(place)
-    }
-
-    /// Whether one spare less would leave one, and reservations covered.
-    pub(super) fn can_spare_one(&self) -> bool {
-        let allocated = self.allocated();
-        let left = Allocated {
-            spares: allocated.spares.saturating_sub(1),
-            ..allocated
-        };
-        left.spares > 0 && self.reservations.are_covered_by(left)
-    }
-
-    /// Whether a released segment is worth zeroing: another one is going to be written. A journal that is opened to be read
-    /// and emptied does not get here.
-    pub(super) fn wants_recycled(&self) -> bool {
-        (self.begun > 1 || self.is_half_used()) && self.wants_warm()
-    }
-
-    /// Whether so much of the active segment is used that the next one should be warm when it comes. An application that
-    /// writes little does not get here.
-    pub(super) fn is_half_used(&self) -> bool {
-        let half = self.site.options.segment_bytes / 2;
-        self.active
-            .as_ref()
-            .is_some_and(|active| active.segment.end() >= half)
-    }
-
-    /// All that has been written and not synced, the active segment always last, so that its loss is noticed also when
-    /// nothing was written to it.
+    /// All that has landed and not been synced; where all has landed, the active segment last, so that its loss is noticed
+    /// also when nothing was written to it.
     pub(super) fn take_unsynced(&mut self) -> Unsynced {
         let all = || self.unsynced.iter().chain(&self.active);
-        let bounds = all()
+        let ends = all()
             .skip(1)
             .map(|written| written.segment.first())
             .chain([self.next]);
-        let files = all().cloned().zip(bounds).collect();
+        // Segments whose first frame has not landed are for another time.
+        let files: Vec<_> = all()
+            .cloned()
+            .zip(ends)
+            .take_while(|(written, _)| written.segment.first() <= self.landed)
+            .map(|(written, end)| (written, end.min(self.landed)))
+            .collect();
+        let whole =
+            |(written, _): &&(Written, u64)| written.segment.landed() == written.segment.end();
+        let sealed = self
+            .unsynced
+            .len()
+            .min(files.iter().take_while(whole).count());
         let directory = std::mem::take(&mut self.directory_changed);
         Unsynced {
             files,
-            sealed: self.unsynced.len(),
+            sealed,
             directory,
         }
     }
@@ -445,25 +429,14 @@ impl Writer {
     }
 
     /// Puts a spare, whose header has been written, in force, as what is written to from now on.
-    pub(super) fn begin(&mut self, mut spare: Spare, header: Header, end: u64) -> Written {
+    pub(super) fn begin(&mut self, spare: Spare, header: Header, end: u64) -> Written {
         let bytes = self.site.options.segment_bytes;
-        let wanted = self.site.writing() == Writing::Mapped;
-        if wanted && spare.mapped.is_none() && spare.map(bytes).is_err() {
-            self.site.note_calls();
-        } else if !wanted {
-            spare.mapped = None;
-        }
-        self.ahead.begin(&spare, end, bytes, self.begun);
-        let (mapping, window) = spare.mapped.unzip();
-        self.window = window;
         let segment = Arc::new(Segment::new(header, spare.path, end, bytes));
         self.catalogue.push(Arc::clone(&segment));
-        self.begun += 1;
         self.publish();
         Written {
             segment,
             file: Arc::new(spare.file),
-            mapping,
         }
     }
 

@@ -22,7 +22,7 @@ use super::frame::{self, Origin, SpanView};
 use super::recovery::{self, RecoverError, Remains};
 use super::seal::{Codes, Sealer};
 use crate::journal::{
-    AppendError, FrameIndex, Journal, JournalError, JournalOptions, Room, SyncError,
+    AppendError, FrameIndex, Journal, JournalError, JournalOptions, Room, SyncError, Writing,
 };
 use crate::record::keyring::Keyring;
 use crate::record::{AuditRecord, Label, RecordId, StreamId, StreamPosition, Timestamp};
@@ -145,6 +145,7 @@ impl Lane {
         // that was left full has no room for them.
         let unlimited = JournalOptions {
             capacity_bytes: u64::MAX / 2,
+            writing: Writing::Calls,
             ..options
         };
         let (journal, recovered) = Journal::open(path, unlimited, &origin.to_meta(), nonce)?;

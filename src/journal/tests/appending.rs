@@ -2,7 +2,7 @@
 
 use super::*;
 
-both_ways! {
+all_ways! {
     frames_come_back_in_order_across_segments_and_restarts
     a_frame_carries_the_meta_of_the_journal_that_appended_it
     only_a_sync_raises_the_durable_bound

@@ -9,7 +9,7 @@ use std::{
 
 use super::*;
 
-both_ways! {
+all_ways! {
     reserved_room_is_there_on_a_disk_that_somebody_else_has_filled
     a_journal_on_a_full_disk_goes_on_in_the_files_that_it_has
     a_journal_on_a_full_disk_opens_and_gives_back_what_it_holds
@@ -206,7 +206,6 @@ fn a_journal_on_a_full_disk_goes_on_in_the_files_that_it_has(writing: Writing) {
                 }
             }
             let durable = journal.sync().unwrap();
-            journal.prepare();
             assert_eq!(durable, journal.written());
             let first = journal.first().0;
             assert_eq!(read(&journal, first), frames(first..durable.0, 1000));
@@ -287,39 +286,6 @@ fn frames_that_a_failing_disk_did_not_take_are_written_again_when_it_recovers(wr
     assert_eq!(read(&journal, 0), frames(0..1640, 1000));
 }
 
-/// Somebody cuts off what was allocated: where the journal has not been yet, it is told so by an error.
-#[test]
-fn a_mapped_journal_goes_on_by_calls_when_pages_cannot_be_made_ready() {
-    // On tmpfs, since not every file system is written to by mapping.
-    let Some(disk) = Mounted::tmpfs(16) else {
-        return;
-    };
-    let path = disk.path.join("journal");
-    let options = JournalOptions {
-        segment_bytes: 1 << 20,
-        capacity_bytes: 4 << 20,
-        writing: Writing::Mapped,
-    };
-    let (journal, _) = Journal::open(&path, options, b"meta", 7).unwrap();
-    append(&journal, 1, 1000);
-    if journal.usage().writing == Writing::Calls {
-        Mounted::skip("the system cannot make pages ready ahead");
-        return;
-    }
-    let file = &segment_files(&path)[0];
-    let writable = fs::File::options().write(true).open(file).unwrap();
-    writable.set_len(512 << 10).unwrap();
-    append(&journal, 700, 1000);
-    assert_eq!(journal.usage().writing, Writing::Calls);
-    assert_eq!(journal.sync().unwrap().0, 701);
-    append(&journal, 700, 1000);
-    assert_eq!(read(&journal, 0), frames(0..1401, 1000));
-    drop(journal);
-    let (journal, recovered) = Journal::open(&path, options, b"meta", 8).unwrap();
-    assert!(recovered.is_clean(), "{recovered:?}");
-    assert_eq!(read(&journal, 0), frames(0..1401, 1000));
-}
-
 fn a_deleted_active_segment_is_noticed_and_written_again(writing: Writing) {
     let (directory, journal) = opened(writing);
     append(&journal, 10, 1000);
@@ -375,6 +341,7 @@ fn a_deleted_directory_is_an_error_of_every_sync_and_no_frame_is_called_durable(
 fn a_crash_while_frames_are_written_again_loses_none(writing: Writing) {
     let (directory, journal) = opened(writing);
     append(&journal, 150, 1000);
+    land(&journal);
     let old = segment_files(directory.path());
     let obsolete = journal.shared.writer().rehome(30).unwrap();
     assert!(obsolete.is_empty());
@@ -419,6 +386,7 @@ fn a_frame_that_cannot_be_read_when_it_is_to_be_written_again_is_named_as_missin
 
     let (directory, journal) = opened(writing);
     append(&journal, 50, 1000);
+    land(&journal);
     let file = &segment_files(directory.path())[0];
     let damaged = find(file, &payload(20, 1000)) as u64;
     let writable = fs::File::options().write(true).open(file).unwrap();

@@ -21,6 +21,7 @@ enum Step {
         byte: prop::sample::Index,
         bit: u8,
     },
+    Kill,
     PowerLoss {
         seed: u64,
     },
@@ -48,6 +49,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Sync),
         2 => (0u64..=4).prop_map(|part| Step::Release { part }),
         1 => Just(Step::Reopen),
+        2 => Just(Step::Kill),
         2 => any::<u64>().prop_map(|seed| Step::PowerLoss { seed }),
         2 => (any_index(), any_index(), 0u8..8).prop_map(|(file, byte, bit)| Step::FlipBit { file, byte, bit }),
     ];
@@ -110,9 +112,12 @@ impl Life {
         self.journal = None;
     }
 
+    /// The segments, and the stage where there is one.
     fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let stage = self.directory.path().join("stage");
         let files = segment_files(self.directory.path()).into_iter();
         files
+            .chain(stage.exists().then_some(stage))
             .map(|file| (file.clone(), fs::read(file).unwrap()))
             .filter(|(_, bytes)| !bytes.is_empty())
             .collect()
@@ -149,6 +154,7 @@ impl Life {
                 prop_assert!(recovered.torn_tail_bytes == 0);
                 self.check(&recovered, self.frames.len())?;
             }
+            Step::Kill => self.kill()?,
             Step::PowerLoss { seed } => self.lose_power(seed)?,
             Step::FlipBit { file, byte, bit } => self.flip(&file, &byte, bit)?,
         }
@@ -176,7 +182,6 @@ impl Life {
     fn sync(&mut self) -> Result<(), TestCaseError> {
         self.durable = self.journal().sync().unwrap().0 as usize;
         prop_assert_eq!(self.durable, self.frames.len());
-        self.journal().prepare();
         self.synced = self.snapshot();
         let durable = self.journal().durable();
         let mut reader = self.reader.take().unwrap();
@@ -224,6 +229,24 @@ impl Life {
         self.compare(&mut reader, recovered.next)
     }
 
+    /// Ends the process: files are left as they were at that moment.
+    fn end(&mut self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let now = self.snapshot();
+        self.close();
+        for (file, bytes) in &now {
+            fs::write(file, bytes).unwrap();
+        }
+        now
+    }
+
+    /// All that was appended is there afterwards.
+    fn kill(&mut self) -> Result<(), TestCaseError> {
+        self.end();
+        let recovered = self.open();
+        prop_assert!(recovered.torn_tail_bytes == 0);
+        self.check(&recovered, self.frames.len())
+    }
+
     /// Pages that were not synced reach the disk or do not, in any combination; so do names and lengths.
     fn lose_power(&mut self, seed: u64) -> Result<(), TestCaseError> {
         let mut seed = seed;
@@ -233,9 +256,7 @@ impl Life {
                 .wrapping_add(1_442_695_040_888_963_407);
             seed >> 33
         };
-        let now = self.snapshot();
-        self.close();
-        for (file, bytes) in now {
+        for (file, bytes) in self.end() {
             let old = self.synced.get(&file);
             if old.is_none() && dice() % 4 == 0 {
                 fs::remove_file(&file).unwrap();
@@ -290,11 +311,12 @@ impl Life {
         byte: &prop::sample::Index,
         bit: u8,
     ) -> Result<(), TestCaseError> {
+        self.close();
         let files = self.snapshot();
         if files.is_empty() {
-            return Ok(());
+            let recovered = self.open();
+            return self.check(&recovered, self.frames.len());
         }
-        self.close();
         let (path, bytes) = files.iter().nth(file.index(files.len())).unwrap();
         let at = byte.index(bytes.len());
         let mut flipped = bytes.clone();
@@ -347,6 +369,11 @@ proptest! {
     #[test]
     fn whatever_happens_what_is_durable_is_returned_and_what_is_lost_is_named(steps in steps()) {
         live(Writing::Calls, steps)?;
+    }
+
+    #[test]
+    fn whatever_happens_to_a_staged_journal_likewise(steps in steps()) {
+        live(Writing::Staged, steps)?;
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 
-both_ways! {
+all_ways! {
     a_torn_tail_is_cut_and_counted
     a_damaged_frame_is_stepped_over_reported_and_quarantined_once
     a_reader_that_begins_inside_damage_reports_only_what_it_misses
@@ -218,6 +218,7 @@ fn zeros_behind_the_last_frame_are_its_end_and_no_torn_tail(writing: Writing) {
     append(&journal, 10, 1000);
     // A frame that ends in zeros ends where it ends, and not where they begin.
     journal.append(KIND, &[0; 3000], Room::Free).unwrap();
+    land(&journal);
     let copy = tempfile::tempdir().unwrap();
     let file = segment_files(directory.path()).remove(0);
     let mut bytes = fs::read(&file).unwrap();
@@ -310,6 +311,7 @@ fn a_payload_that_quotes_another_journal_is_not_taken_for_a_frame(writing: Writi
 fn spares_and_unfinished_files_of_a_crash_are_removed(writing: Writing) {
     let (directory, journal) = opened(writing);
     append(&journal, 3, 100);
+    land(&journal);
     let copy = tempfile::tempdir().unwrap();
     fs::write(copy.path().join("sync.tmp"), "").unwrap();
     for file in segment_files(directory.path()) {
