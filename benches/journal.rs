@@ -2,10 +2,10 @@
 //!
 //! `cargo bench --no-default-features --bench journal` prints the CPU time and the median wall time of the appending
 //! thread, an append, for frames of 110 and of 1,200 bytes, while another thread syncs every 5 ms:
-//! * in bursts as fast as possible, of half a segment, with pauses in which spares are warmed;
+//! * in bursts as fast as possible, of half a segment, with pauses;
 //! * at 20,000 appends a second.
 //!
-//! The floor that both ways of writing are held against is one `pwrite` of a ready frame to a file whose pages are in
+//! The floor that all ways of writing are held against is one `pwrite` of a ready frame to a file whose pages are in
 //! memory and whose blocks are on the disk. `DIRECTORY` says where to write; the default is the directory for temporary
 //! files.
 
@@ -39,7 +39,7 @@ fn main() {
     );
     for pass in 0..2 {
         for length in [110, 1200] {
-            for way in [Way::Floor, Way::Calls, Way::Mapped] {
+            for way in [Way::Floor, Way::Calls, Way::Staged, Way::Mapped] {
                 let (burst, paced) = measure(way, length);
                 println!(
                     "{:<22} {:>9.0} {:>9.0} {:>9.0} {:>9.0} {:>9.0}",
@@ -63,6 +63,7 @@ enum Way {
     Calls,
     Floor,
     Mapped,
+    Staged,
 }
 
 /// Nanoseconds an append.
@@ -81,6 +82,7 @@ fn measure(way: Way, length: usize) -> (Cost, Cost) {
             (raw.bursts(&payload), raw.paced(&payload))
         }
         Way::Calls => journal(Writing::Calls, &payload),
+        Way::Staged => journal(Writing::Staged, &payload),
         Way::Mapped => journal(Writing::Mapped, &payload),
     }
 }
@@ -98,18 +100,12 @@ fn journal(writing: Writing, payload: &[u8]) -> (Cost, Cost) {
     let idle = || {
         let durable = journal.sync().unwrap();
         journal.release(durable);
-        journal.prepare();
     };
     let costs = beside_a_syncing_thread(
         || {
             journal.sync().unwrap();
-            journal.prepare();
         },
         || {
-            // Until the first two segments are full, nothing is warm.
-            for _ in 0..40_000_000 / payload.len() {
-                append();
-            }
             idle();
             let appends = options.segment_bytes as usize / 2 / (payload.len() + 24);
             let bursts = (0..ROUNDS).map(|_| {

@@ -16,11 +16,12 @@ use super::spare;
 use super::spool::{Kept, Lane, SpanView, Spool, StartToken, system_record};
 use crate::clock::Clock;
 use crate::journal::{AppendError, FrameIndex};
+use crate::record::rows::RowForm;
 use crate::record::{
     AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, RecordRef, SystemEvent,
 };
 use crate::refine::{CapturedChange, Gate};
-use crate::semconv::{LogForm, SpanIdentity};
+use crate::semconv::SpanIdentity;
 
 /// The way from a captured call to the disk.
 #[derive(Debug)]
@@ -231,10 +232,10 @@ impl Recorder {
         view: SpanView,
     ) -> Result<StartToken, RecordFault> {
         let _open = self.open()?;
-        let mut log = spare::take_log();
-        log.write_start(&self.gate.start(call));
-        let started = self.lane().start(view, call.record_id, log.as_bytes());
-        spare::put_log(log);
+        let mut rows = spare::take_rows();
+        self.gate.start(call).write(&mut rows);
+        let started = self.lane().start(view, call.record_id, rows.as_bytes());
+        spare::put_rows(rows);
         let token = started?;
         self.ring();
         Ok(token)
@@ -259,18 +260,18 @@ impl Recorder {
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
         let id = call.record_id;
-        let mut log = spare::take_log();
+        let mut rows = spare::take_rows();
         let mut measured = None;
         self.gate.refine(&call, |record| {
-            log.write_ref(record, Some(self.lane().stream()));
+            self.lane().write_rows(record, &mut rows);
             measured = self.measure(record);
         });
         spare::put_call(call);
         let written = self.try_as(on_failure, || {
             let _open = self.open()?;
-            self.append(view, id, &log, start.as_ref())
+            self.append(view, id, &rows, start.as_ref())
         });
-        spare::put_log(log);
+        spare::put_rows(rows);
         self.count(&written, measured);
         if let (Some(start), Err(_)) = (start, &written) {
             self.lane().abandon(start);
@@ -436,14 +437,14 @@ impl Recorder {
 
     /// Writes a record of a stream that is known to be open.
     fn append_record(&self, record: &AuditRecord) -> Result<FrameIndex, RecordFault> {
-        let mut log = spare::take_log();
+        let mut rows = spare::take_rows();
         let id = record.envelope.record_id;
         let record = RecordRef::from(record);
-        log.write_ref(&record, Some(self.lane().stream()));
+        self.lane().write_rows(&record, &mut rows);
         let measured = self.measure(&record);
-        let written = self.append(SpanView::None, id, &log, None);
+        let written = self.append(SpanView::None, id, &rows, None);
         self.count(&written, measured);
-        spare::put_log(log);
+        spare::put_rows(rows);
         written
     }
 
@@ -466,10 +467,10 @@ impl Recorder {
         &self,
         view: SpanView,
         id: RecordId,
-        log: &LogForm,
+        rows: &RowForm,
         start: Option<&StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
-        let index = self.lane().try_finish(view, id, log.as_bytes(), start)?;
+        let index = self.lane().try_finish(view, id, rows.as_bytes(), start)?;
         self.ring();
         Ok(index)
     }

@@ -6,8 +6,8 @@
 
 use std::cell::RefCell;
 
+use crate::record::rows::RowForm;
 use crate::record::{CapturedCall, RawText};
-use crate::semconv::LogForm;
 
 /// A captured call that holds nothing, if there is one.
 pub(super) fn take_call() -> Option<Box<CapturedCall>> {
@@ -37,14 +37,16 @@ pub(super) fn take_text() -> RawText {
         .unwrap_or_else(|| RawText::new(Vec::new()))
 }
 
-/// The buffer for a log form.
-pub(super) fn take_log() -> LogForm {
-    with(|spare| spare.log.take()).flatten().unwrap_or_default()
+/// The buffer for a row form.
+pub(super) fn take_rows() -> RowForm {
+    with(|spare| spare.rows.take())
+        .flatten()
+        .unwrap_or_default()
 }
 
-/// Keeps a buffer for the next log form.
-pub(super) fn put_log(log: LogForm) {
-    with(|spare| spare.log = Some(log));
+/// Keeps a buffer for the next row form.
+pub(super) fn put_rows(rows: RowForm) {
+    with(|spare| spare.rows = Some(rows));
 }
 
 #[derive(Default)]
@@ -56,7 +58,7 @@ struct Spare {
     )]
     calls: Vec<Box<CapturedCall>>,
     texts: Vec<RawText>,
-    log: Option<LogForm>,
+    rows: Option<RowForm>,
 }
 
 /// Works on what this thread keeps; `None` on a thread that is ending.

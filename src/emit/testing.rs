@@ -163,7 +163,7 @@ pub(crate) fn written(spool: &Spool, keys: &Keyring) -> Vec<Written> {
     let mut all = Vec::new();
     for lane in spool.lanes() {
         let mut reader = lane.journal().reader(FrameIndex(0));
-        let (mut codes, mut seal) = (lane.codes(FrameIndex(0)), Vec::new());
+        let mut codes = lane.codes(FrameIndex(0));
         while let Some(entry) = reader.next(lane.written()).unwrap() {
             let Entry::Frame(found) = entry else {
                 panic!("{entry:?}")
@@ -173,20 +173,14 @@ pub(crate) fn written(spool: &Spool, keys: &Keyring) -> Vec<Written> {
             }
             let origin = Origin::from_meta(found.meta).unwrap();
             let frame = Frame::read(found.payload).unwrap();
-            assert!(codes.write(&found, lane.written(), &mut seal));
-            let log_record = [frame.log_record, &seal].concat();
-            let decoded = semconv::decode(&log_record, origin.service.as_ref()).unwrap();
-            assert!(keys.verifies(&decoded.mac.unwrap(), &canonical::bytes(&decoded.record)));
-            assert_eq!(
-                decoded
-                    .record
-                    .envelope
-                    .position
-                    .map(|position| position.seq),
-                frame.seq
-            );
+            let seal = codes.seal(&found, lane.written()).unwrap();
+            let service = origin.service.as_ref();
+            let (record, mac) = semconv::read_rows(frame.rows, &seal, service).unwrap();
+            assert!(keys.verifies(&mac, &canonical::bytes(&record)));
+            let position = record.envelope.position;
+            assert_eq!(position.map(|position| position.seq), frame.seq);
             all.push(Written {
-                record: decoded.record,
+                record,
                 view: frame.view,
             });
         }

@@ -154,43 +154,74 @@ impl FromStr for HashField {
 /// # Ok::<(), llm_audit::record::DigestError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyedHash(ArrayString<KEYED_HASH_BYTES>);
+pub struct KeyedHash {
+    pub(super) form: HashForm,
+    pub(super) key: KeyId,
+    pub(super) value: [u8; 32],
+}
 
 impl KeyedHash {
     pub(crate) fn new(form: HashForm, key: &KeyId, value: &[u8; 32]) -> Self {
-        let mut digits = [0; 64];
-        let digits = hex::encode(value, &mut digits);
-        let mut text = ArrayString::new();
-        for part in [
-            ALGORITHM,
-            ":",
-            form.as_str(),
-            ":",
-            key.as_str(),
-            ":",
-            digits,
-        ] {
-            text.push_str(part);
+        Self {
+            form,
+            key: *key,
+            value: *value,
         }
-        Self(text)
     }
 
-    /// The text form.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// The text form, in a buffer.
+    pub(crate) fn encode<'b>(&self, buffer: &'b mut [u8; KEYED_HASH_BYTES]) -> &'b str {
+        let length = encode_keyed(self.form, self.key.as_str().as_bytes(), &self.value, buffer);
+        std::str::from_utf8(&buffer[..length]).expect("a keyed hash is written in ASCII")
     }
 
     /// Name of the key that made it.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        self.0.split(':').nth(2).unwrap_or_default()
+        self.key.as_str()
     }
+}
+
+/// Writes the text form of a keyed hash and says how long it is.
+pub(super) fn encode_keyed(
+    form: HashForm,
+    key: &[u8],
+    value: &[u8; 32],
+    buffer: &mut [u8; KEYED_HASH_BYTES],
+) -> usize {
+    let before = match form {
+        HashForm::Jcs1 => &b"hmac-sha256:jcs1:"[..],
+        HashForm::Raw1 => b"hmac-sha256:raw1:",
+    };
+    encode_parts(before, key, value, buffer)
+}
+
+/// Writes the text form of an authentication code and says how long it is.
+pub(super) fn encode_code(
+    key: &[u8],
+    value: &[u8; 32],
+    buffer: &mut [u8; KEYED_HASH_BYTES],
+) -> usize {
+    encode_parts(b"hmac-sha256:", key, value, buffer)
+}
+
+fn encode_parts(
+    before: &[u8],
+    key: &[u8],
+    value: &[u8; 32],
+    buffer: &mut [u8; KEYED_HASH_BYTES],
+) -> usize {
+    let digits = before.len() + key.len() + 1;
+    buffer[..before.len()].copy_from_slice(before);
+    buffer[before.len()..digits - 1].copy_from_slice(key);
+    buffer[digits - 1] = b':';
+    hex::encode(value, &mut buffer[digits..digits + 64]);
+    digits + 64
 }
 
 impl fmt::Display for KeyedHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.encode(&mut [0; KEYED_HASH_BYTES]))
     }
 }
 
@@ -199,20 +230,21 @@ impl FromStr for KeyedHash {
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let parts: Vec<&str> = text.split(':').collect();
-        let strict = match parts[..] {
-            [ALGORITHM, "jcs1" | "raw1", key, digits] => {
-                key.parse::<KeyId>().is_ok() && hex::decode(digits, &mut [0; 32])
-            }
-            _ => false,
+        let read = || {
+            let [ALGORITHM, form, key, digits] = parts[..] else {
+                return None;
+            };
+            let form = [HashForm::Jcs1, HashForm::Raw1]
+                .into_iter()
+                .find(|known| known.as_str() == form)?;
+            let mut value = [0; 32];
+            let key = key.parse().ok()?;
+            hex::decode(digits, &mut value).then_some(Self { form, key, value })
         };
-        let refused = DigestError {
+        read().ok_or(DigestError {
             expected: "hmac-sha256:<jcs1 or raw1>:<key id>:<64 hex>",
             length: text.len(),
-        };
-        match ArrayString::from(text) {
-            Ok(text) if strict => Ok(Self(text)),
-            _ => Err(refused),
-        }
+        })
     }
 }
 
@@ -301,9 +333,9 @@ impl fmt::Display for ShortUnkeyedHash {
 }
 
 const ALGORITHM: &str = "hmac-sha256";
-const KEY_ID_BYTES: usize = 32;
+pub(super) const KEY_ID_BYTES: usize = 32;
 /// Algorithm, form of four letters, key id, 64 digits, and three colons.
-const KEYED_HASH_BYTES: usize = ALGORITHM.len() + 4 + KEY_ID_BYTES + 64 + 3;
+pub(super) const KEYED_HASH_BYTES: usize = ALGORITHM.len() + 4 + KEY_ID_BYTES + 64 + 3;
 
 #[cfg(test)]
 mod tests {

@@ -55,6 +55,7 @@ mod jcs;
 pub mod keyring;
 mod money;
 mod parse;
+pub(crate) mod rows;
 mod strict_json;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -77,7 +78,7 @@ pub use self::digest::{DigestError, HashField, HashForm, KeyId, KeyedHash, Mac, 
 pub use self::envelope::{Actor, Envelope, StreamPosition, TraceContext};
 pub use self::fields::{AuditRecord, Body, Severity};
 pub use self::id::{IdError, RecordId, SpanId, StreamId, TraceId};
-pub(crate) use self::money::{USD_BYTES, UsdSum};
+pub(crate) use self::money::UsdSum;
 pub use self::money::{Usd, UsdError};
 pub use self::parse::RecordError;
 pub(crate) use self::parse::{Fields, OwnedValue};

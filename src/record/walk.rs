@@ -2,8 +2,10 @@
 
 use super::attribute::{self, Attribute, Role};
 use super::borrowed::{BodyRef, CallRef, CostRef, EnvelopeRef, RecordRef};
+use super::digest::KEYED_HASH_BYTES;
 use super::money::USD_BYTES;
-use super::{Access, Change, Delivery, KeyedHash, Label, Sanitization, System, Usage};
+use super::{Access, Change, Delivery, KeyedHash, Label, Sanitization, System, Usage, hex};
+use uuid::Uuid;
 
 /// The name of a field during a walk.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +27,7 @@ pub(crate) enum Value<'a> {
 }
 
 /// What a walk gives the fields to. Texts and whole numbers of rows, which nearly all fields are, may be taken by a
-/// shorter way.
+/// shorter way, and texts that spell out bytes as these bytes.
 pub(crate) trait Sink {
     /// Takes any field.
     fn field(&mut self, name: FieldName<'_>, value: Value<'_>);
@@ -33,6 +35,26 @@ pub(crate) trait Sink {
     /// Takes the text of a row.
     fn text(&mut self, row: &'static Attribute, text: &str) {
         self.field(FieldName::Row(row), Value::Text(text));
+    }
+
+    /// Takes a keyed hash.
+    fn hash(&mut self, row: &'static Attribute, hash: &KeyedHash) {
+        self.text(row, hash.encode(&mut [0; KEYED_HASH_BYTES]));
+    }
+
+    /// Takes an identifier that is written as a UUID.
+    fn uuid(&mut self, row: &'static Attribute, id: &[u8; 16]) {
+        let mut text = [0; 36];
+        self.text(
+            row,
+            Uuid::from_bytes(*id).hyphenated().encode_lower(&mut text),
+        );
+    }
+
+    /// Takes an identifier of at most 16 bytes that is written in hexadecimal.
+    fn hex(&mut self, row: &'static Attribute, id: &[u8]) {
+        let mut digits = [0; 32];
+        self.text(row, hex::encode(id, &mut digits[..2 * id.len()]));
     }
 
     /// Takes the whole number of a row.
@@ -326,17 +348,16 @@ impl<S: Sink> Walk<'_, S> {
 
     fn ids(&mut self, envelope: &EnvelopeRef<'_>) {
         if let Some(parent) = envelope.trace.and_then(|trace| trace.parent_span_id) {
-            self.text(&attribute::PARENT_SPAN_ID, parent.encode(&mut [0; 16]));
+            self.sink.hex(&attribute::PARENT_SPAN_ID, parent.as_bytes());
         }
-        self.text(
-            &attribute::RECORD_ID,
-            envelope.record_id.encode(&mut [0; 36]),
-        );
+        self.sink
+            .uuid(&attribute::RECORD_ID, envelope.record_id.as_bytes());
     }
 
     fn position(&mut self, envelope: &EnvelopeRef<'_>) {
         if let Some(position) = envelope.position {
-            self.text(&attribute::STREAM_ID, position.stream.encode(&mut [0; 36]));
+            self.sink
+                .uuid(&attribute::STREAM_ID, position.stream.as_bytes());
             self.int(&attribute::STREAM_SEQ, Some(position.seq));
         }
     }
@@ -346,11 +367,12 @@ impl<S: Sink> Walk<'_, S> {
         self.label(&attribute::SERVICE_NAME, envelope.service);
         self.label(&attribute::SESSION_ID, envelope.actor.session);
         if let Some(trace) = &envelope.trace {
-            self.text(&attribute::SPAN_ID, trace.span_id.encode(&mut [0; 16]));
+            self.sink.hex(&attribute::SPAN_ID, trace.span_id.as_bytes());
         }
         self.int(&attribute::TIME, Some(envelope.time.unix_nanos()));
         if let Some(trace) = &envelope.trace {
-            self.text(&attribute::TRACE_ID, trace.trace_id.encode(&mut [0; 32]));
+            self.sink
+                .hex(&attribute::TRACE_ID, trace.trace_id.as_bytes());
         }
         self.hash(&attribute::USER_HASH, envelope.actor.user_hash.as_ref());
         self.label(&attribute::USER_ID, envelope.actor.user_id);
@@ -378,7 +400,7 @@ impl<S: Sink> Walk<'_, S> {
 
     fn hash(&mut self, row: &'static Attribute, hash: Option<&KeyedHash>) {
         if let Some(hash) = hash {
-            self.text(row, hash.as_str());
+            self.sink.hash(row, hash);
         }
     }
 

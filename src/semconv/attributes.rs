@@ -1,54 +1,115 @@
-//! Attributes of a `LogRecord`, written one behind the other.
+//! Attributes of a `LogRecord` or `Span`, written one behind the other.
 //!
 //! Nearly all are short texts and numbers under names of the table. For these one look says whether there is room, and
 //! everything but the text itself is copied in blocks whose size is known when the program is made.
 
 use super::log;
-use super::wire::varint_len;
+use super::seal::{Seal, whole};
+use super::span;
+use super::wire::{Write as _, bytes_field_len, varint_len};
 use crate::record::attribute::{self, Attribute, OTLP_KEY_BYTES, OtlpKey, Role};
-use crate::record::{FieldName, Sink, Value};
+use crate::record::rows::{Row, RowName, RowText, RowTexts, RowValue, Rows, TEXT_BUFFER};
 
-/// A `LogRecord` whose attributes are being written. The buffer is as long as the longest one was: what it holds behind
+/// A message whose attributes are being written. The buffer is as long as the longest one was: what it holds behind
 /// this one means nothing, and need not be cleared.
 pub(super) struct Attributes<'a> {
     bytes: &'a mut Vec<u8>,
     at: usize,
+    /// The tag of an attribute in this message.
+    tag: u8,
 }
 
 impl<'a> Attributes<'a> {
-    /// Begins with what stands before the attributes.
-    pub(super) fn new(bytes: &'a mut Vec<u8>, head: &[u8]) -> Self {
-        let mut attributes = Self { bytes, at: 0 };
-        attributes.room(head.len()).copy_from_slice(head);
-        attributes.at = head.len();
+    /// Begins a `LogRecord` with what stands before the attributes.
+    pub(super) fn of_log(bytes: &'a mut Vec<u8>, head: &[u8]) -> Self {
+        Self::new(bytes, head, tag(log::ATTRIBUTES))
+    }
+
+    /// Begins a `Span`.
+    pub(super) fn of_span(bytes: &'a mut Vec<u8>, head: &[u8]) -> Self {
+        Self::new(bytes, head, tag(span::ATTRIBUTES))
+    }
+
+    fn new(bytes: &'a mut Vec<u8>, head: &[u8], tag: u8) -> Self {
+        let mut attributes = Self { bytes, at: 0, tag };
+        attributes.write_bytes(head);
         attributes
     }
 
-    /// How long the `LogRecord` is.
+    /// Writes what stands behind the attributes.
+    pub(super) fn write_bytes(&mut self, bytes: &[u8]) {
+        self.room(bytes.len()).copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    /// How long the message is.
     pub(super) fn end(self) -> usize {
         self.at
     }
 
+    /// Writes the fields of a row form that are attributes, as far as they are `shown`, up to the first that cannot be
+    /// read.
+    pub(super) fn write_rows(&mut self, rows: &[u8], shown: impl Fn(&Attribute) -> bool) {
+        for row in Rows::new(rows).map_while(Result::ok) {
+            match row.name {
+                RowName::Row(name) if is_attribute(name) && shown(name) => {
+                    self.write_row(name, &row);
+                }
+                RowName::Row(_) => {}
+                RowName::Class(name) => self.write_plainly(name, row.value),
+            }
+        }
+    }
+
+    /// Writes the attributes that complete a record: its number and its authentication code.
+    pub(super) fn write_seal(&mut self, seal: &Seal<'_>) {
+        self.write_int(attribute::STREAM_SEQ.otlp_key, whole(seal.seq));
+        let code = RowText::Code(seal.key.as_bytes(), seal.code);
+        self.write_text(attribute::MAC.otlp_key, code.bytes(&mut { TEXT_BUFFER }));
+    }
+
+    fn write_row(&mut self, name: &Attribute, row: &Row<'_>) {
+        match row.value {
+            RowValue::Double(number) => self.write_double(name.otlp_key, number),
+            RowValue::Int(number) => self.write_int(name.otlp_key, number),
+            RowValue::Text(text) => {
+                let mut buffer = TEXT_BUFFER;
+                let text = text.bytes(&mut buffer);
+                if text.len() <= SHORT_TEXT_BYTES {
+                    self.write_text(name.otlp_key, text);
+                } else {
+                    let value = RowValue::Text(RowText::Plain(text));
+                    self.write_plainly(name.name.as_bytes(), value);
+                }
+            }
+            RowValue::Flag | RowValue::Texts(_) => {
+                self.write_plainly(name.name.as_bytes(), row.value);
+            }
+        }
+    }
+
     /// Writes any attribute.
-    fn write_named(&mut self, name: &str, value: Value<'_>) {
+    fn write_plainly(&mut self, name: &[u8], value: RowValue<'_>) {
         self.bytes.truncate(self.at);
-        log::write_attribute(self.bytes, name, value);
+        write_attribute(self.bytes, self.tag, name, value);
         self.at = self.bytes.len();
         self.bytes.resize(self.bytes.capacity(), 0);
     }
 
     fn write_double(&mut self, key: &OtlpKey, number: f64) {
+        let tag = self.tag;
         let room = self.room(LONGEST_HEAD_BYTES + OTLP_KEY_BYTES + 11);
-        let start = write_head(room, key, 11);
+        let start = write_head(room, tag, key, 11);
         room[start..start + 3].copy_from_slice(&[TAG_VALUE, 9, TAG_DOUBLE]);
         room[start + 3..start + 11].copy_from_slice(&number.to_bits().to_le_bytes());
         self.at += start + 11;
     }
 
     fn write_text(&mut self, key: &OtlpKey, text: &[u8]) {
+        let tag = self.tag;
         let [value_len, text_len] = [text.len() + 2, text.len()].map(one_byte);
         let room = self.room(LONGEST_HEAD_BYTES + OTLP_KEY_BYTES + 4 + text.len());
-        let start = write_head(room, key, text.len() + 4);
+        let start = write_head(room, tag, key, text.len() + 4);
         let head = [TAG_VALUE, value_len, TAG_STRING, text_len];
         room[start..start + 4].copy_from_slice(&head);
         room[start + 4..start + 4 + text.len()].copy_from_slice(text);
@@ -56,9 +117,10 @@ impl<'a> Attributes<'a> {
     }
 
     fn write_int(&mut self, key: &OtlpKey, number: u64) {
+        let tag = self.tag;
         let digits = varint_len(number);
         let room = self.room(LONGEST_HEAD_BYTES + OTLP_KEY_BYTES + 3 + LONGEST_VARINT_BYTES);
-        let start = write_head(room, key, digits + 3);
+        let start = write_head(room, tag, key, digits + 3);
         room[start..start + 3].copy_from_slice(&[TAG_VALUE, one_byte(digits + 1), TAG_INT]);
         let mut rest = number;
         for byte in &mut room[start + 3..start + 2 + digits] {
@@ -78,52 +140,61 @@ impl<'a> Attributes<'a> {
     }
 }
 
-impl Sink for Attributes<'_> {
-    fn field(&mut self, name: FieldName<'_>, value: Value<'_>) {
-        match (name, value) {
-            (FieldName::Row(row), _) if !is_written(row) => {}
-            (FieldName::Row(row), Value::Double(number)) => self.write_double(row.otlp_key, number),
-            (FieldName::Row(row), Value::Int(number)) => self.write_int(row.otlp_key, number),
-            (FieldName::Row(row), Value::Text(text)) if text.len() <= SHORT_TEXT_BYTES => {
-                self.write_text(row.otlp_key, text.as_bytes());
+/// Whether a row of the table is an attribute of what has not been sealed.
+fn is_attribute(row: &Attribute) -> bool {
+    match row.role {
+        Role::Derived => true,
+        Role::Proven => row.number != attribute::STREAM_SEQ.number,
+        Role::Authentication | Role::Native => false,
+    }
+}
+
+/// Appends an attribute.
+fn write_attribute(out: &mut Vec<u8>, tag: u8, name: &[u8], value: RowValue<'_>) {
+    let value_len = any_value_len(value);
+    out.push(tag);
+    out.varint((bytes_field_len(name.len()) + bytes_field_len(value_len)) as u64);
+    out.bytes_field(log::KEY, name);
+    out.bytes_head(log::VALUE, value_len);
+    match value {
+        RowValue::Double(number) => out.fixed64_field(log::DOUBLE_VALUE, number.to_bits()),
+        RowValue::Flag => out.varint_field(log::BOOL_VALUE, 1),
+        RowValue::Int(number) => out.varint_field(log::INT_VALUE, number),
+        RowValue::Text(text) => {
+            out.bytes_field(log::STRING_VALUE, text.bytes(&mut { TEXT_BUFFER }));
+        }
+        RowValue::Texts(texts) => {
+            out.bytes_head(log::ARRAY_VALUE, texts_len(texts));
+            for text in texts {
+                out.bytes_head(log::ARRAY_VALUES, bytes_field_len(text.len()));
+                out.bytes_field(log::STRING_VALUE, text);
             }
-            (name, value) => self.write_named(name.as_str(), value),
-        }
-    }
-
-    #[inline]
-    fn text(&mut self, row: &'static Attribute, text: &str) {
-        if text.len() > SHORT_TEXT_BYTES {
-            self.field(FieldName::Row(row), Value::Text(text));
-        } else if is_written(row) {
-            self.write_text(row.otlp_key, text.as_bytes());
-        }
-    }
-
-    #[inline]
-    fn int(&mut self, row: &'static Attribute, number: u64) {
-        if is_written(row) {
-            self.write_int(row.otlp_key, number);
         }
     }
 }
 
-/// Whether a row of the table is an attribute of the log form before it is sealed.
-#[inline]
-fn is_written(row: &Attribute) -> bool {
-    match row.role {
-        Role::Derived => true,
-        Role::Proven => row.name != attribute::STREAM_SEQ.name,
-        Role::Authentication | Role::Native => false,
+fn any_value_len(value: RowValue<'_>) -> usize {
+    match value {
+        RowValue::Double(_) => 9,
+        RowValue::Flag => 2,
+        RowValue::Int(number) => 1 + varint_len(number),
+        RowValue::Text(text) => bytes_field_len(text.bytes(&mut { TEXT_BUFFER }).len()),
+        RowValue::Texts(texts) => bytes_field_len(texts_len(texts)),
     }
+}
+
+fn texts_len(texts: RowTexts<'_>) -> usize {
+    texts
+        .map(|text| bytes_field_len(bytes_field_len(text.len())))
+        .sum()
 }
 
 /// Writes what stands before the value of an attribute, and says where that begins. The value, with its own head, has
 /// less than 128 bytes.
 #[inline]
-fn write_head(room: &mut [u8], key: &OtlpKey, value_field_len: usize) -> usize {
+fn write_head(room: &mut [u8], tag: u8, key: &OtlpKey, value_field_len: usize) -> usize {
     let length = key.length + value_field_len;
-    room[0] = TAG_ATTRIBUTE;
+    room[0] = tag;
     let head = if length < 0x80 {
         room[1] = one_byte(length);
         2
@@ -150,7 +221,6 @@ const LONGEST_VARINT_BYTES: usize = 10;
 /// How much room is made at a time: for some ten attributes, and not so much that filling it takes long.
 const STEP_BYTES: usize = 512;
 
-const TAG_ATTRIBUTE: u8 = tag(log::ATTRIBUTES);
 const TAG_VALUE: u8 = tag(log::VALUE);
 const TAG_STRING: u8 = tag(log::STRING_VALUE);
 const TAG_INT: u8 = (log::INT_VALUE << 3) as u8;
@@ -175,20 +245,17 @@ mod tests {
         ) {
             let row: &'static Attribute = &TABLE[row];
             let (mut quick, mut plain) = (vec![9; 100], vec![7; before]);
-            let mut attributes = Attributes::new(&mut quick, &plain);
             let number = number >> shift;
-            attributes.text(row, &text);
-            attributes.int(row, number);
-            for value in [Value::Text(&text), Value::Double(0.5), Value::Int(number), Value::Flag, Value::Text(&text)] {
-                attributes.field(FieldName::Row(row), value);
+            let values = [
+                RowValue::Text(RowText::Plain(text.as_bytes())), RowValue::Int(number), RowValue::Double(0.5), RowValue::Flag,
+            ];
+            let mut attributes = Attributes::of_log(&mut quick, &plain);
+            for value in values {
+                attributes.write_row(row, &Row { name: RowName::Row(row), value });
             }
             let length = attributes.end();
-            if is_written(row) {
-                let all = [
-                    Value::Text(&text), Value::Int(number), Value::Text(&text), Value::Double(0.5), Value::Int(number),
-                    Value::Flag, Value::Text(&text),
-                ];
-                all.into_iter().for_each(|value| log::write_attribute(&mut plain, row.name, value));
+            for value in values {
+                write_attribute(&mut plain, tag(log::ATTRIBUTES), row.name.as_bytes(), value);
             }
             prop_assert_eq!(&quick[..length], plain);
         }

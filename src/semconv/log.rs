@@ -11,17 +11,13 @@
 //! | `attributes` | every row of the attribute table that the record has, the stream number and the authentication code last |
 
 use super::attributes::Attributes;
-use super::start::{self, StartRef};
-use super::wire::{Write as _, bytes_field_len, varint_len};
-use crate::record::{
-    AuditRecord, BodyRef, CallRef, CostRef, Label, Mac, RecordRef, StreamId, StreamPosition,
-    USD_BYTES, Value, decimal,
-};
+use super::facts::Facts;
+use super::seal::Seal;
+use super::wire::{Write as _, bytes_field_len};
+use crate::record::rows::RowForm;
+use crate::record::{AuditRecord, Mac, RecordRef};
 
 /// A log record in a buffer that is used again.
-///
-/// [`write`](Self::write) does all that can be done before the record has its number; [`seal`](Self::seal) adds the
-/// number and the code.
 #[derive(Debug, Default)]
 pub struct LogForm {
     /// The form and what is left behind it of longer ones.
@@ -29,74 +25,61 @@ pub struct LogForm {
     length: usize,
     /// What stands before the attributes, and the line in it, before they are put together.
     head: Vec<u8>,
-    line: String,
+    line: Vec<u8>,
 }
 
 impl LogForm {
-    /// Replaces what the buffer holds by the log form of `record` without stream number and authentication code.
-    pub fn write(&mut self, record: &AuditRecord) {
-        self.write_ref(&RecordRef::from(record), None);
+    /// Replaces what the buffer holds by the log form of `record`, with this number in its stream and this code.
+    pub fn write(&mut self, record: &AuditRecord, seq: u64, mac: &Mac) {
+        let mut rows = RowForm::default();
+        rows.write(&RecordRef::from(record));
+        let seal = Seal {
+            seq,
+            key: mac.key().as_str(),
+            code: mac.value(),
+        };
+        let written = self.write_rows(rows.as_bytes(), &seal);
+        debug_assert!(written, "what has just been written can be read");
     }
 
-    /// As [`write`](Self::write), from a record that borrows, as one of `stream` where this is given.
-    pub(crate) fn write_ref(&mut self, record: &RecordRef<'_>, stream: Option<StreamId>) {
-        let mut record = *record;
-        if let Some(stream) = stream {
-            record.envelope.position = Some(StreamPosition { stream, seq: 0 });
-        }
-        let record = &record;
-        self.write_head(record);
-        self.write_body(record);
-        let mut attributes = Attributes::new(&mut self.bytes, &self.head);
-        record.walk(&mut attributes);
+    /// As [`write`](Self::write), from the row form. False where these are no bytes of one; then what the buffer holds means
+    /// nothing.
+    pub(crate) fn write_rows(&mut self, rows: &[u8], seal: &Seal<'_>) -> bool {
+        let Some(facts) = Facts::read(rows) else {
+            return false;
+        };
+        self.write_head(&facts);
+        let mut attributes = Attributes::of_log(&mut self.bytes, &self.head);
+        attributes.write_rows(rows, |_| true);
+        attributes.write_seal(seal);
         self.length = attributes.end();
+        true
     }
 
-    /// Replaces what the buffer holds by what is written when a call begins.
-    pub(crate) fn write_start(&mut self, start: &StartRef<'_>) {
-        self.head.clear();
-        start::write_head(&mut self.head, start);
-        let mut attributes = Attributes::new(&mut self.bytes, &self.head);
-        start::write_attributes(&mut attributes, start);
-        self.length = attributes.end();
-    }
-
-    fn write_head(&mut self, record: &RecordRef<'_>) {
+    fn write_head(&mut self, facts: &Facts<'_>) {
         let out = &mut self.head;
         out.clear();
-        let time = record.envelope.time.unix_nanos();
-        let duration = match &record.body {
-            BodyRef::Call(call) => call.duration_ns.unwrap_or(0),
+        let duration = match facts.kind {
+            b"call" => facts.duration.unwrap_or(0),
             _ => 0,
         };
-        let severity = record.severity();
-        out.fixed64_field(TIME, time);
-        out.fixed64_field(OBSERVED_TIME, time.saturating_add(duration));
+        let severity = facts.severity();
+        out.fixed64_field(TIME, facts.time);
+        out.fixed64_field(OBSERVED_TIME, facts.time.saturating_add(duration));
         out.varint_field(SEVERITY_NUMBER, severity as u64);
         out.bytes_field(SEVERITY_TEXT, severity.as_str().as_bytes());
-        if let Some(trace) = &record.envelope.trace {
+        if !facts.trace_id.is_empty() {
             out.fixed32_field(FLAGS, SAMPLED);
-            out.bytes_field(TRACE_ID, trace.trace_id.as_bytes());
-            out.bytes_field(SPAN_ID, trace.span_id.as_bytes());
+            out.bytes_field(TRACE_ID, facts.trace_id);
+            out.bytes_field(SPAN_ID, facts.span_id);
         }
-        let kind = record.kind();
-        out.bytes_head(EVENT_NAME, EVENT_PREFIX.len() + kind.len());
-        out.extend_from_slice(EVENT_PREFIX.as_bytes());
-        out.extend_from_slice(kind.as_bytes());
-    }
-
-    fn write_body(&mut self, record: &RecordRef<'_>) {
+        out.bytes_head(EVENT_NAME, EVENT_PREFIX.len() + facts.kind.len());
+        out.extend_from_slice(EVENT_PREFIX);
+        out.extend_from_slice(facts.kind);
         self.line.clear();
-        write_line_of(&mut self.line, record);
-        self.head.bytes_head(BODY, bytes_field_len(self.line.len()));
-        self.head.bytes_field(STRING_VALUE, self.line.as_bytes());
-    }
-
-    /// Adds the record's number in its stream and its authentication code, which makes it complete.
-    pub fn seal(&mut self, seq: u64, mac: &Mac) {
-        self.bytes.truncate(self.length);
-        super::write_seal(&mut self.bytes, seq, mac.key().as_str(), mac.value());
-        self.length = self.bytes.len();
+        facts.write_line(&mut self.line);
+        out.bytes_head(BODY, bytes_field_len(self.line.len()));
+        out.bytes_field(STRING_VALUE, &self.line);
     }
 
     /// The bytes of the `LogRecord` message.
@@ -106,129 +89,16 @@ impl LogForm {
     }
 }
 
-/// Appends an attribute up to its value's text of so many bytes, which the caller writes next.
-pub(super) fn write_text_head(out: &mut Vec<u8>, name: &str, text_length: usize) {
-    let value_len = bytes_field_len(text_length);
-    out.bytes_head(
-        ATTRIBUTES,
-        bytes_field_len(name.len()) + bytes_field_len(value_len),
-    );
-    out.bytes_field(KEY, name.as_bytes());
-    out.bytes_head(VALUE, value_len);
-    out.bytes_head(STRING_VALUE, text_length);
-}
-
-/// Appends an attribute.
-pub(super) fn write_attribute(out: &mut Vec<u8>, name: &str, value: Value<'_>) {
-    let value_len = any_value_len(value);
-    out.bytes_head(
-        ATTRIBUTES,
-        bytes_field_len(name.len()) + bytes_field_len(value_len),
-    );
-    out.bytes_field(KEY, name.as_bytes());
-    write_value(out, value_len, value);
-}
-
-fn write_value(out: &mut Vec<u8>, value_len: usize, value: Value<'_>) {
-    out.bytes_head(VALUE, value_len);
-    match value {
-        Value::Double(number) => out.fixed64_field(DOUBLE_VALUE, number.to_bits()),
-        Value::Flag => out.varint_field(BOOL_VALUE, 1),
-        Value::Int(number) => out.varint_field(INT_VALUE, number),
-        Value::Text(text) => out.bytes_field(STRING_VALUE, text.as_bytes()),
-        Value::Texts(texts) => {
-            out.bytes_head(ARRAY_VALUE, texts_len(texts));
-            for text in texts {
-                out.bytes_head(ARRAY_VALUES, bytes_field_len(text.as_str().len()));
-                out.bytes_field(STRING_VALUE, text.as_str().as_bytes());
-            }
-        }
+/// One line for people. It names no user, and control characters of names are escaped, so that no value can forge another
+/// line.
+pub(crate) fn line(record: &AuditRecord) -> String {
+    let mut rows = RowForm::default();
+    rows.write(&RecordRef::from(record));
+    let mut line = Vec::new();
+    if let Some(facts) = Facts::read(rows.as_bytes()) {
+        facts.write_line(&mut line);
     }
-}
-
-fn any_value_len(value: Value<'_>) -> usize {
-    match value {
-        Value::Double(_) => 9,
-        Value::Flag => 2,
-        Value::Int(number) => 1 + varint_len(number),
-        Value::Text(text) => bytes_field_len(text.len()),
-        Value::Texts(texts) => bytes_field_len(texts_len(texts)),
-    }
-}
-
-fn texts_len(texts: &[Label]) -> usize {
-    texts
-        .iter()
-        .map(|text| bytes_field_len(bytes_field_len(text.as_str().len())))
-        .sum()
-}
-
-/// Appends one line for people, and escapes the whole of `line`. It names no user, and control characters of names are
-/// escaped, so that no value can forge another line.
-pub fn write_line(line: &mut String, record: &AuditRecord) {
-    write_line_of(line, &RecordRef::from(record));
-}
-
-fn write_line_of(line: &mut String, record: &RecordRef<'_>) {
-    match &record.body {
-        BodyRef::Access(access) => {
-            push(line, "access ", access.operation.as_str());
-            if let Some(resource) = &access.resource {
-                push(line, " on ", resource.as_str());
-            }
-            push(line, ": ", access.outcome.as_str());
-        }
-        BodyRef::Call(call) => write_call_line(line, call),
-        BodyRef::Change(change) => {
-            push(line, "", change.table_name.as_str());
-            push(line, " ", change.object_id.as_str());
-            push(line, " ", change.action.as_str());
-        }
-        BodyRef::System(system) => push(line, "audit trail: ", system.event.as_str()),
-    }
-    // Bytes tell it without decoding, but for control characters beyond ASCII, which begin with 0xc2.
-    let suspicious = |byte: u8| byte < 0x20 || byte == 0x7f || byte == 0xc2;
-    if line.bytes().any(suspicious) {
-        *line = line.chars().flat_map(visible).collect();
-    }
-}
-
-fn visible(c: char) -> impl Iterator<Item = char> {
-    let (escaped, plain) = if c.is_control() {
-        (Some(c.escape_default()), None)
-    } else {
-        (None, Some(c))
-    };
-    escaped.into_iter().flatten().chain(plain)
-}
-
-fn write_call_line(line: &mut String, call: &CallRef<'_>) {
-    line.push_str(call.outcome.status.as_str());
-    push(line, " ", call.operation.as_str());
-    if let Some(model) = call.response.model.or(call.request.model.as_ref()) {
-        push(line, " ", model.as_str());
-    }
-    if let Some(tokens) = call.usage.input_tokens {
-        push(line, " input=", decimal::encode(tokens, &mut [0; 20]));
-    }
-    if let Some(tokens) = call.usage.output_tokens {
-        push(line, " output=", decimal::encode(tokens, &mut [0; 20]));
-    }
-    if let CostRef::Known { exact, .. } = &call.cost {
-        push(line, " usd=", exact.encode(&mut [0; USD_BYTES]));
-    }
-    if let Some(nanos) = call.duration_ns {
-        push(
-            line,
-            " ms=",
-            decimal::encode(nanos / 1_000_000, &mut [0; 20]),
-        );
-    }
-}
-
-fn push(line: &mut String, before: &str, text: &str) {
-    line.push_str(before);
-    line.push_str(text);
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 // Field numbers of `LogRecord` (logs/v1/logs.proto).
@@ -254,4 +124,4 @@ pub(super) const ARRAY_VALUE: u32 = 5;
 pub(super) const ARRAY_VALUES: u32 = 1;
 
 pub(super) const SAMPLED: u32 = 1;
-const EVENT_PREFIX: &str = "llm_audit.";
+const EVENT_PREFIX: &[u8] = b"llm_audit.";

@@ -102,16 +102,6 @@ pub(super) fn text_value(any: &[u8]) -> Option<&str> {
     }
 }
 
-/// The whole number of an `AnyValue`, where it is one that is not negative.
-pub(super) fn int_value(any: &[u8]) -> Option<u64> {
-    match any_value(any)? {
-        (log::INT_VALUE, Field::Varint(number)) => {
-            i64::try_from(number).ok().map(i64::cast_unsigned)
-        }
-        _ => None,
-    }
-}
-
 fn any_value(any: &[u8]) -> Option<(u32, Field<'_>)> {
     let (number, field) = Fields::new(any).last()?.ok()?;
     Some((u32::try_from(number).ok()?, field))

@@ -1,13 +1,15 @@
-//! The span view: an OTLP `Span` made from the bytes of a call's log form.
+//! The span view: an OTLP `Span` made from the row form of a call.
 //!
 //! Name `{operation} {model}`, kind CLIENT, start and end from time and duration, status ERROR with the masked message
 //! where the call failed and unset otherwise (OpenTelemetry: never OK by an instrumentation). Attributes are those of
 //! the log form, byte for byte, but for `llm_audit.parent_span_id`, which is a field of a span, and `user.id`, which a
 //! span shows only where a rule says so; `user.hash` stands in for it.
 
+use super::attributes::Attributes;
+use super::facts::Facts;
 use super::log;
-use super::read::{int_value, raw_key_value, text_value};
-use super::wire::{Field, Fields, Write as _};
+use super::seal::Seal;
+use super::wire::Write as _;
 use crate::record::attribute;
 
 /// Whether a span shows the user's identifier or only its keyed hash.
@@ -19,124 +21,78 @@ pub enum SpanIdentity {
     Shown,
 }
 
-/// Appends the `Span` message of the call whose log form is given, with its [seal](super::write_seal) apart where that does
-/// not stand in it yet. `false`, with `out` as it was, where there is none: the record is no call, or has no place in a
-/// trace.
-pub fn write_span(
-    log_record: &[u8],
-    seal: &[u8],
-    identity: SpanIdentity,
-    out: &mut Vec<u8>,
-) -> bool {
-    let Some(facts) = Facts::read(log_record) else {
-        return false;
-    };
-    out.bytes_field(TRACE_ID, facts.trace_id);
-    out.bytes_field(SPAN_ID, facts.span_id);
-    let mut parent = [0; 8];
-    if facts
-        .parent
-        .is_some_and(|digits| crate::record::hex::decode(digits, &mut parent))
-    {
-        out.bytes_field(PARENT_SPAN_ID, &parent);
-    }
-    let space = usize::from(!facts.model.is_empty());
-    out.bytes_head(NAME, facts.operation.len() + space + facts.model.len());
-    out.extend_from_slice(facts.operation.as_bytes());
-    out.extend_from_slice(&b" "[..space]);
-    out.extend_from_slice(facts.model.as_bytes());
-    out.varint_field(KIND, KIND_CLIENT);
-    out.fixed64_field(START_TIME, facts.time);
-    out.fixed64_field(END_TIME, facts.time.saturating_add(facts.duration));
-    let fields = Fields::new(log_record).chain(Fields::new(seal));
-    for (number, field) in fields.flatten() {
-        if let (true, Field::Bytes(bytes)) = (number == u64::from(log::ATTRIBUTES), field) {
-            let hidden = key_of(bytes).is_none_or(|key| {
-                key == attribute::PARENT_SPAN_ID.name.as_bytes()
-                    || (key == attribute::USER_ID.name.as_bytes()
-                        && identity == SpanIdentity::Hashed)
-            });
-            if !hidden {
-                out.bytes_field(ATTRIBUTES, bytes);
-            }
-        }
-    }
-    if facts.failed {
-        write_status(out, facts.message);
-    }
-    out.fixed32_field(FLAGS, log::SAMPLED);
-    true
+/// A span in a buffer that is used again.
+#[derive(Debug, Default)]
+pub(crate) struct SpanForm {
+    /// The form and what is left behind it of longer ones.
+    bytes: Vec<u8>,
+    length: usize,
+    /// What stands before the attributes.
+    head: Vec<u8>,
 }
 
-/// What the fields of a span are made from.
-#[derive(Default)]
-struct Facts<'a> {
-    trace_id: &'a [u8],
-    span_id: &'a [u8],
-    parent: Option<&'a str>,
-    time: u64,
-    duration: u64,
-    operation: &'a str,
-    model: &'a str,
-    failed: bool,
-    message: Option<&'a str>,
-}
-
-impl<'a> Facts<'a> {
-    fn read(log_record: &'a [u8]) -> Option<Self> {
-        let mut facts = Self::default();
-        for field in Fields::new(log_record) {
-            let (number, value) = field.ok()?;
-            match (u32::try_from(number).ok()?, value) {
-                (log::TIME, Field::Fixed64(nanos)) => facts.time = nanos,
-                (log::TRACE_ID, Field::Bytes(bytes)) => facts.trace_id = bytes,
-                (log::SPAN_ID, Field::Bytes(bytes)) => facts.span_id = bytes,
-                (log::ATTRIBUTES, Field::Bytes(bytes)) => facts.take(bytes),
-                _ => {}
-            }
-        }
-        let complete =
-            facts.trace_id.len() == 16 && facts.span_id.len() == 8 && !facts.operation.is_empty();
-        complete.then_some(facts)
-    }
-
-    /// Reads the value of an attribute only where something is made of it: most are copied unread.
-    fn take(&mut self, attribute: &'a [u8]) {
-        let Some(key) = key_of(attribute) else { return };
-        let any = || {
-            raw_key_value(attribute)
-                .map(|(_, any)| any)
-                .unwrap_or_default()
+impl SpanForm {
+    /// Replaces what the buffer holds by the `Span` message of the call whose row form is given. False where there is none:
+    /// the record is no call, or has no place in a trace. Then what the buffer holds means nothing.
+    pub(crate) fn write_rows(
+        &mut self,
+        rows: &[u8],
+        seal: &Seal<'_>,
+        identity: SpanIdentity,
+    ) -> bool {
+        let complete = |facts: &Facts<'_>| {
+            facts.trace_id.len() == 16 && facts.span_id.len() == 8 && !facts.operation.is_empty()
         };
-        let is = |row: &attribute::Attribute| key == row.name.as_bytes();
-        if is(&attribute::OPERATION_NAME) {
-            self.operation = text_value(any()).unwrap_or_default();
-        } else if is(&attribute::REQUEST_MODEL) {
-            self.model = text_value(any()).unwrap_or_default();
-        } else if is(&attribute::DURATION_NS) {
-            self.duration = int_value(any()).unwrap_or(0);
-        } else if is(&attribute::STATUS) {
-            self.failed = text_value(any()) == Some(crate::record::Status::Error.as_str());
-        } else if is(&attribute::ERROR_MESSAGE) {
-            self.message = text_value(any());
-        } else if is(&attribute::PARENT_SPAN_ID) {
-            self.parent = text_value(any());
+        let Some(facts) = Facts::read(rows).filter(complete) else {
+            return false;
+        };
+        self.write_head(&facts);
+        let mut attributes = Attributes::of_span(&mut self.bytes, &self.head);
+        attributes.write_rows(rows, |row| {
+            row.number != attribute::PARENT_SPAN_ID.number
+                && (row.number != attribute::USER_ID.number || identity == SpanIdentity::Shown)
+        });
+        attributes.write_seal(seal);
+        self.head.clear();
+        if facts.failed() {
+            write_status(&mut self.head, facts.error_message);
         }
+        self.head.fixed32_field(FLAGS, log::SAMPLED);
+        attributes.write_bytes(&self.head);
+        self.length = attributes.end();
+        true
+    }
+
+    fn write_head(&mut self, facts: &Facts<'_>) {
+        let out = &mut self.head;
+        out.clear();
+        out.bytes_field(TRACE_ID, facts.trace_id);
+        out.bytes_field(SPAN_ID, facts.span_id);
+        if !facts.parent_span_id.is_empty() {
+            out.bytes_field(PARENT_SPAN_ID, facts.parent_span_id);
+        }
+        let model = facts.request_model.unwrap_or_default();
+        let space = usize::from(!model.is_empty());
+        out.bytes_head(NAME, facts.operation.len() + space + model.len());
+        out.extend_from_slice(facts.operation);
+        out.extend_from_slice(&b" "[..space]);
+        out.extend_from_slice(model);
+        out.varint_field(KIND, KIND_CLIENT);
+        out.fixed64_field(START_TIME, facts.time);
+        let end = facts.time.saturating_add(facts.duration.unwrap_or(0));
+        out.fixed64_field(END_TIME, end);
+    }
+
+    /// The bytes of the `Span` message.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
-/// The key of a `KeyValue` message, which every writer puts first.
-fn key_of(key_value: &[u8]) -> Option<&[u8]> {
-    match Fields::new(key_value).next()?.ok()? {
-        (1, Field::Bytes(key)) => Some(key),
-        _ => None,
-    }
-}
-
-fn write_status(out: &mut Vec<u8>, message: Option<&str>) {
+fn write_status(out: &mut Vec<u8>, message: Option<&[u8]>) {
     let mut status = Vec::new();
     if let Some(message) = message {
-        status.bytes_field(STATUS_MESSAGE, message.as_bytes());
+        status.bytes_field(STATUS_MESSAGE, message);
     }
     status.varint_field(STATUS_CODE, STATUS_ERROR);
     out.bytes_field(STATUS, &status);
@@ -150,7 +106,7 @@ const NAME: u32 = 5;
 const KIND: u32 = 6;
 const START_TIME: u32 = 7;
 const END_TIME: u32 = 8;
-const ATTRIBUTES: u32 = 9;
+pub(super) const ATTRIBUTES: u32 = 9;
 const STATUS: u32 = 15;
 const FLAGS: u32 = 16;
 const STATUS_MESSAGE: u32 = 2;

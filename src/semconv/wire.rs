@@ -82,11 +82,6 @@ impl<'a> Fields<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// What has not been read yet.
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
-    }
-
     fn field(&mut self) -> Option<(u64, Field<'a>)> {
         let key = self.varint()?;
         let field = match u32::try_from(key & 7).ok()? {

@@ -1,6 +1,6 @@
 //! Which records a query prints.
 
-use crate::record::{AuditRecord, Body, Call, Status, Timestamp};
+use crate::record::{AuditRecord, Body, Call, KeyedHash, Status, Timestamp};
 
 /// What a record must be to be printed.
 pub(super) struct Wanted<'a> {
@@ -21,8 +21,8 @@ impl Wanted<'_> {
         let of_user = self.user.is_none_or(|user| {
             let actor = &envelope.actor;
             let id = actor.user_id.as_ref().map(|id| id.as_str());
-            let hash = actor.user_hash.as_ref().map(|hash| hash.as_str());
-            id == Some(user) || hash == Some(user)
+            let is_hash = |hash: &KeyedHash| hash.to_string() == user;
+            id == Some(user) || actor.user_hash.as_ref().is_some_and(is_hash)
         });
         let of_call = match &record.body {
             Body::Call(call) => self.takes_call(call),

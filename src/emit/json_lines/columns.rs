@@ -44,7 +44,13 @@ fn walk_call(envelope: &Envelope, call: &Call, sink: &mut impl FnMut(&'static st
     sink("action", Column::Text(call.action.as_str()));
     sink(
         "system_prompt_hash",
-        text(hashes.system_prompt.as_ref().map(|hash| hash.as_str())),
+        text(
+            hashes
+                .system_prompt
+                .as_ref()
+                .map(|hash| hash.to_string())
+                .as_deref(),
+        ),
     );
     sink("input_tokens", count(usage.input_tokens));
     sink("output_tokens", count(usage.output_tokens));
@@ -62,11 +68,23 @@ fn walk_call(envelope: &Envelope, call: &Call, sink: &mut impl FnMut(&'static st
     sink("sanitization_count", count(call.sanitization.count));
     sink(
         "input_hash",
-        text(hashes.input.as_ref().map(|hash| hash.as_str())),
+        text(
+            hashes
+                .input
+                .as_ref()
+                .map(|hash| hash.to_string())
+                .as_deref(),
+        ),
     );
     sink(
         "output_hash",
-        text(hashes.output.as_ref().map(|hash| hash.as_str())),
+        text(
+            hashes
+                .output
+                .as_ref()
+                .map(|hash| hash.to_string())
+                .as_deref(),
+        ),
     );
     sink("metadata", json(envelope.metadata.as_ref()));
 }
@@ -79,7 +97,10 @@ fn walk_change(
     when(envelope, ["id", "updated_at"], sink);
     sink("changed_by", label(envelope.actor.user_id.as_ref()));
     let key = change.changed_by_api_key.as_ref();
-    sink("changed_by_api_key", text(key.map(|key| key.as_str())));
+    sink(
+        "changed_by_api_key",
+        text(key.map(|key| key.to_string()).as_deref()),
+    );
     sink("action", Column::Text(change.action.as_str()));
     sink("table_name", Column::Text(change.table_name.as_str()));
     sink("object_id", Column::Text(change.object_id.as_str()));

@@ -43,9 +43,6 @@ struct Place {
 struct Records {
     codes: Codes,
     origin: KnownOrigin,
-    /// The log form in hand, complete, and its end.
-    log_record: Vec<u8>,
-    seal: Vec<u8>,
 }
 
 /// Lines of one day, from frames that follow each other.
@@ -152,9 +149,7 @@ impl Batch {
         self.records += 1;
         line::write_line(&mut self.lines, record, mac);
         if self.echo == Echo::Stderr && !matches!(record.body, Body::System(_)) {
-            let mut line = String::new();
-            semconv::write_line(&mut line, record);
-            self.echoed.push_str(&line);
+            self.echoed.push_str(&semconv::line(record));
             self.echoed.push('\n');
         }
     }
@@ -192,8 +187,6 @@ impl Records {
         Self {
             codes,
             origin: KnownOrigin::default(),
-            log_record: Vec::new(),
-            seal: Vec::new(),
         }
     }
 
@@ -205,13 +198,9 @@ impl Records {
         bound: FrameIndex,
     ) -> Option<(AuditRecord, Mac)> {
         let frame = Frame::read(found.payload)?;
-        let sealed = self.codes.write(found, bound, &mut self.seal);
-        self.log_record.clear();
-        self.log_record.extend_from_slice(frame.log_record);
-        self.log_record.extend_from_slice(&self.seal);
+        let seal = self.codes.seal(found, bound)?;
         let service = self.origin.of(found.meta)?.service.as_ref();
-        let decoded = semconv::decode(&self.log_record, service).ok()?;
-        Some((decoded.record, decoded.mac.filter(|_| sealed)?))
+        semconv::read_rows(frame.rows, &seal, service).ok()
     }
 }
 

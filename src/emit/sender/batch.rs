@@ -8,7 +8,8 @@ use bytes::Bytes;
 use crate::emit::spool::{Codes, Frame, Origin, SpanView};
 use crate::journal::{self, FrameIndex};
 use crate::record::Timestamp;
-use crate::semconv::{Signal, write_item, write_request_head, write_span};
+use crate::record::rows;
+use crate::semconv::{LogForm, Signal, SpanForm, write_item, write_request_head};
 
 /// How much goes into one request. A record that is larger goes alone.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +25,12 @@ pub(super) struct Batch {
     signal: Signal,
     /// What a request holds: records or spans, one behind the other. Requests share it, and copy nothing.
     body: Arc<Vec<u8>>,
-    /// What the frames' payloads have besides: of a record what stands before it, of a span all of it.
+    /// The frames' payloads, each complete: number and code stand last in it.
     kept: Vec<u8>,
-    /// The seal in hand.
-    seal: Vec<u8>,
+    /// The record in hand.
+    log: LogForm,
     /// The span in hand.
-    span: Vec<u8>,
+    span: SpanForm,
     items: Vec<Item>,
     meta: Arc<[u8]>,
     origin: Option<Origin>,
@@ -43,8 +44,6 @@ struct Item {
     index: FrameIndex,
     /// In the body.
     whole: Range<usize>,
-    /// How much of that stands before the message.
-    head: usize,
     kept: Range<usize>,
 }
 
@@ -70,8 +69,8 @@ impl Batch {
             signal,
             body: Arc::default(),
             kept: Vec::new(),
-            seal: Vec::new(),
-            span: Vec::new(),
+            log: LogForm::default(),
+            span: SpanForm::default(),
             items: Vec::new(),
             meta: Arc::new([]),
             origin: None,
@@ -117,38 +116,32 @@ impl Batch {
         if self.items.is_empty() && !self.take_origin(found.meta) {
             return Offered::Unknown;
         }
-        if !codes.write(found, below, &mut self.seal) {
+        let Some(seal) = codes.seal(found, below) else {
             return Offered::Unknown;
-        }
-        let log_record = frame.log_record;
-        let (message, kept) = match (self.signal, frame.view) {
-            (Signal::Logs, _) => {
-                let head = found.payload.len() - log_record.len();
-                ([log_record, &self.seal], [&found.payload[..head], &[]])
-            }
-            (Signal::Traces, SpanView::Sent(identity)) => {
-                self.span.clear();
-                if !write_span(log_record, &self.seal, identity, &mut self.span) {
-                    return Offered::Passed;
-                }
-                ([&self.span[..], &[]], [found.payload, &self.seal])
-            }
-            (Signal::Traces, SpanView::None) => return Offered::Passed,
         };
-        let length = message[0].len() + message[1].len();
+        let message = match (self.signal, frame.view) {
+            (Signal::Logs, _) if self.log.write_rows(frame.rows, &seal) => self.log.as_bytes(),
+            (Signal::Logs, _) => return Offered::Unknown,
+            (Signal::Traces, SpanView::Sent(identity))
+                if self.span.write_rows(frame.rows, &seal, identity) =>
+            {
+                self.span.as_bytes()
+            }
+            (Signal::Traces, _) => return Offered::Passed,
+        };
+        let length = message.len();
         if !self.items.is_empty() && self.body.len() + length > limits.bytes {
             return Offered::Full;
         }
         let body = Arc::get_mut(&mut self.body).expect("a batch that is filled is in no request");
         let (start, kept_from) = (body.len(), self.kept.len());
-        write_item(message, body);
-        self.kept.extend_from_slice(kept[0]);
-        self.kept.extend_from_slice(kept[1]);
+        write_item([message, &[]], body);
+        self.kept.extend_from_slice(found.payload);
+        rows::write_seal(&mut self.kept, seal.seq, seal.key, seal.code);
         self.oldest_millis = self.oldest_millis.min(unix_millis(frame.record_id));
         self.items.push(Item {
             index: found.index,
             whole: start..body.len(),
-            head: body.len() - start - length,
             kept: kept_from..self.kept.len(),
         });
         Offered::Taken
@@ -179,14 +172,9 @@ impl Batch {
     }
 
     /// The frames' payloads of some of its records, complete: number and code stand last in each.
-    pub(super) fn payloads(&self, range: Range<usize>) -> impl Iterator<Item = Vec<u8>> {
-        self.items[range].iter().map(|item| {
-            let message = match self.signal {
-                Signal::Logs => item.whole.start + item.head..item.whole.end,
-                Signal::Traces => 0..0,
-            };
-            [&self.kept[item.kept.clone()], &self.body[message]].concat()
-        })
+    pub(super) fn payloads(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
+        let items = self.items[range].iter();
+        items.map(|item| &self.kept[item.kept.clone()])
     }
 
     /// The meta of the segments that its records are from.

@@ -1,15 +1,15 @@
-//! What a spool's frames hold, version 2.
+//! What a spool's frames hold, version 3.
 //!
 //! A frame's kind is 1 for a start, 2 for a final record and 3 for a [seal](super::seal) of final records. The payload of
 //! the first two, integers little-endian:
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0 | version: 2 |
+//! | 0 | version: 3 |
 //! | 1 | flags: bit 0 the record is sent as a span too, bit 1 the span shows the user's identifier |
 //! | 2..18 | record id |
 //! | 18..26 | the record's number in its stream; all ones in a start |
-//! | 26.. | the OTLP `LogRecord` message without number and authentication code: of a final record as it was when it ended; of a start what the record would be if no end were ever seen |
+//! | 26.. | the [row form](crate::record::rows) of the record; of a start the [start form](crate::semconv::StartRef) |
 //!
 //! A segment's meta is the emitter's resource: a byte version 1, then two `u32` lengths and the bytes that every export
 //! request begins with (see [`scope_and_resource`](crate::semconv::scope_and_resource)), then the service's name in
@@ -63,14 +63,14 @@ pub(crate) struct Frame<'a> {
     pub(crate) record_id: [u8; 16],
     /// Absent in a start.
     pub(crate) seq: Option<u64>,
-    /// The log form, without number and authentication code.
-    pub(crate) log_record: &'a [u8],
+    /// The record, in rows.
+    pub(crate) rows: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
     /// Reads a payload; `None` where it is of no version known here.
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
-        let (head, log_record) = payload.split_at_checked(HEAD)?;
+        let (head, rows) = payload.split_at_checked(HEAD)?;
         let (&version, &flags) = (head.first()?, head.get(1)?);
         let record_id = *head[2..].first_chunk()?;
         let seq = u64::from_le_bytes(*head[18..].first_chunk()?);
@@ -79,12 +79,12 @@ impl<'a> Frame<'a> {
             view: SpanView::from_flags(flags),
             record_id,
             seq,
-            log_record,
+            rows,
         })
     }
 }
 
-/// What a payload begins with; the log form follows.
+/// What a payload begins with; the rows follow.
 pub(crate) fn head(view: SpanView, id: RecordId, seq: Option<u64>) -> [u8; HEAD] {
     let mut head = [0; HEAD];
     head[..2].copy_from_slice(&[VERSION, view.flags()]);
@@ -160,7 +160,7 @@ impl KnownOrigin {
     }
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const META_VERSION: u8 = 1;
 const HEAD: usize = 26;
 const NO_SEQ: u64 = u64::MAX;
@@ -173,23 +173,23 @@ mod tests {
     fn the_payload_is_frozen() {
         let id = RecordId::from_parts(0x0192_3456_789a, [0xff; 10]);
         let head_of = head(SpanView::Sent(SpanIdentity::Shown), id, Some(0x0102));
-        let payload = [&head_of[..], b"log"].concat();
+        let payload = [&head_of[..], b"rows"].concat();
         let golden = [
-            &[2, 3][..],
+            &[3, 3][..],
             &[
                 0x01, 0x92, 0x34, 0x56, 0x78, 0x9a, 0x7f, 0xff, 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff,
                 0xff, 0xff,
             ],
             &[2, 1, 0, 0, 0, 0, 0, 0],
-            b"log",
+            b"rows",
         ];
         assert_eq!(payload, golden.concat());
         let frame = Frame::read(&payload).unwrap();
         assert_eq!(
-            (frame.seq, frame.log_record, frame.view),
+            (frame.seq, frame.rows, frame.view),
             (
                 Some(0x0102),
-                &b"log"[..],
+                &b"rows"[..],
                 SpanView::Sent(SpanIdentity::Shown)
             )
         );
@@ -199,8 +199,8 @@ mod tests {
 
     #[test]
     fn payloads_of_other_versions_and_short_ones_are_not_read() {
-        assert!(Frame::read(&[1; 40]).is_none());
-        assert!(Frame::read(&[2; 25]).is_none());
+        assert!(Frame::read(&[2; 40]).is_none());
+        assert!(Frame::read(&[3; 25]).is_none());
         assert!(Origin::from_meta(&[]).is_none());
         assert!(Origin::from_meta(&[1, 9, 0, 0, 0]).is_none());
     }

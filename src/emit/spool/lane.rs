@@ -25,8 +25,8 @@ use crate::journal::{
     AppendError, FrameIndex, Journal, JournalError, JournalOptions, Room, SyncError, Writing,
 };
 use crate::record::keyring::Keyring;
-use crate::record::{AuditRecord, Label, RecordId, StreamId, StreamPosition, Timestamp};
-use crate::semconv::LogForm;
+use crate::record::rows::RowForm;
+use crate::record::{AuditRecord, Label, RecordId, RecordRef, StreamId, StreamPosition, Timestamp};
 
 /// A stream's part of the spool. Appending is for many threads at a time; syncing, releasing and reading go on beside.
 #[derive(Debug)]
@@ -296,34 +296,34 @@ impl Lane {
         Ok(())
     }
 
-    /// Records that something began: `log` is the log form of what the record is if no end is ever seen. When this returns,
-    /// the process may be killed and the beginning is known.
+    /// Records that something began: `rows` is the start form of its record. When this returns, the process may be killed and
+    /// the beginning is known.
     pub(crate) fn start(
         &self,
         view: SpanView,
         id: RecordId,
-        log: &[u8],
+        rows: &[u8],
     ) -> Result<StartToken, AppendError> {
         let mut state = self.state();
         let head = frame::head(view, id, None);
         let room = Room::Reserve(END_ROOM);
         let index = self
             .journal
-            .append_parts(frame::START, &[&head, log], room)?;
+            .append_parts(frame::START, &[&head, rows], room)?;
         self.totals.started.fetch_add(1, Ordering::Relaxed);
         Ok(state.starts.open(index))
     }
 
-    /// Gives a record its number and appends it: it is final. `log` is its log form with the name of this
-    /// [`stream`](Self::stream), without number and code. A failed append takes no number.
+    /// Gives a record its number and appends it: it is final. `rows` is what [`write_rows`](Self::write_rows) wrote. A failed
+    /// append takes no number.
     pub(crate) fn finish(
         &self,
         view: SpanView,
         id: RecordId,
-        log: &[u8],
+        rows: &[u8],
         start: Option<StartToken>,
     ) -> Result<FrameIndex, AppendError> {
-        let appended = self.try_finish(view, id, log, start.as_ref());
+        let appended = self.try_finish(view, id, rows, start.as_ref());
         if let (Some(start), Err(_)) = (start, &appended) {
             self.abandon(start);
         }
@@ -335,7 +335,7 @@ impl Lane {
         &self,
         view: SpanView,
         id: RecordId,
-        log: &[u8],
+        rows: &[u8],
         start: Option<&StartToken>,
     ) -> Result<FrameIndex, AppendError> {
         let room = if start.is_some() {
@@ -344,7 +344,7 @@ impl Lane {
             Room::Free
         };
         let mut state = self.state();
-        let index = self.append(&mut state, view, id, log, room)?;
+        let index = self.append(&mut state, view, id, rows, room)?;
         // Under the same lock as the end: a start that is copied forward must not come to stand behind its end.
         if let Some(start) = start {
             state.starts.close(start);
@@ -361,15 +361,16 @@ impl Lane {
         }
     }
 
-    /// [`finish`](Self::finish) for a record that is not encoded yet.
+    /// [`finish`](Self::finish) for a record that is not written as rows yet.
     pub(crate) fn finish_record(
         &self,
         record: AuditRecord,
         view: SpanView,
         start: Option<StartToken>,
     ) -> Result<FrameIndex, AppendError> {
-        let (id, log) = self.encode(record);
-        self.finish(view, id, log.as_bytes(), start)
+        let mut rows = RowForm::default();
+        self.write_rows(&RecordRef::from(&record), &mut rows);
+        self.finish(view, record.envelope.record_id, rows.as_bytes(), start)
     }
 
     /// Seals what was appended so far and makes it durable, and returns the new [`durable`](Self::durable).
@@ -420,15 +421,14 @@ impl Lane {
         )
     }
 
-    /// The log form of a record of this stream.
-    fn encode(&self, mut record: AuditRecord) -> (RecordId, LogForm) {
+    /// Replaces what the buffer holds by the row form of a record of this stream.
+    pub(crate) fn write_rows(&self, record: &RecordRef<'_>, rows: &mut RowForm) {
+        let mut record = *record;
         record.envelope.position = Some(StreamPosition {
             stream: self.stream,
             seq: 0,
         });
-        let mut log = LogForm::default();
-        log.write(&record);
-        (record.envelope.record_id, log)
+        rows.write(&record);
     }
 
     fn append(
@@ -436,11 +436,11 @@ impl Lane {
         state: &mut State,
         view: SpanView,
         id: RecordId,
-        log: &[u8],
+        rows: &[u8],
         room: Room,
     ) -> Result<FrameIndex, AppendError> {
         let head = frame::head(view, id, Some(state.next_seq));
-        let payload = [&head[..], log];
+        let payload = [&head[..], rows];
         let mut appended = self.journal.append_parts(frame::FINAL, &payload, room);
         if let (Err(AppendError::NotReserved { .. }), Room::Use(END_ROOM)) = (&appended, room) {
             appended = self

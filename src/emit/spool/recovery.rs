@@ -180,7 +180,7 @@ impl OpenStart {
             .origin
             .as_ref()
             .and_then(|origin| origin.service.as_ref());
-        let record = semconv::decode_start(frame.log_record, service).ok()?;
+        let record = semconv::decode_start(frame.rows, service).ok()?;
         Some((record, frame.view))
     }
 }

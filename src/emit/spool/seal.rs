@@ -1,6 +1,6 @@
 //! Seals: the authentication codes of final records, in frames of their own behind them.
 //!
-//! Whoever ends a call appends its log form and goes on. Before the lane is made durable, whoever makes it durable seals
+//! Whoever ends a call appends its record and goes on. Before the lane is made durable, whoever makes it durable seals
 //! it: reads back what was appended, derives the canonical bytes of every final record, and appends their codes. So what
 //! is durable is sealed, with one exception: a seal takes free room only, never what is reserved for the end of a call,
 //! and where it finds none, the records stay without. Whoever reads a record that no seal covers makes its code by itself,
@@ -102,7 +102,7 @@ impl Sealer {
                 continue;
             };
             let service = origin.service.as_ref();
-            if semconv::write_canonical(frame.log_record, service, seq, &mut self.canonical) {
+            if semconv::write_canonical(frame.rows, service, seq, &mut self.canonical) {
                 let code = keys.code(&self.canonical);
                 if self.next != seq || self.payload.len() >= PAYLOAD_MOST {
                     append(&mut self.payload, journal, &mut bound);
@@ -151,6 +151,8 @@ pub(crate) struct Codes {
     keys: Arc<Keyring>,
     origin: KnownOrigin,
     canonical: Vec<u8>,
+    /// The code that was made last.
+    made: [u8; CODE],
 }
 
 impl Codes {
@@ -161,46 +163,41 @@ impl Codes {
             keys,
             origin: KnownOrigin::default(),
             canonical: Vec::new(),
+            made: [0; CODE],
         }
     }
 
-    /// Replaces what `out` holds by what completes the log form of this final record (see
-    /// [`write_seal`](semconv::write_seal)): the code that a seal below `below` holds, or one that is made here. False where
-    /// the frame is no final record of a version that is known here.
+    /// What completes this final record: the code that a seal below `below` holds, or one that is made here. None where the
+    /// frame is no final record of a version that is known here.
     ///
     /// A seal stands behind what was appended while it was made, and so often behind the bound of what is durable: pass
     /// that of what is written, or codes are made twice.
-    pub(crate) fn write(
+    pub(crate) fn seal(
         &mut self,
         found: &journal::Frame<'_>,
         below: FrameIndex,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        out.clear();
-        let Some((frame, seq)) =
-            Frame::read(found.payload).and_then(|frame| Some((frame, frame.seq?)))
-        else {
-            return false;
-        };
-        if let Some((key, code)) = self.sealed(seq, below) {
-            semconv::write_seal(out, seq, key, code);
-            return true;
+    ) -> Option<semconv::Seal<'_>> {
+        let frame = Frame::read(found.payload)?;
+        let seq = frame.seq?;
+        if !self.is_sealed(seq, below) {
+            let service = self.origin.of(found.meta)?.service.as_ref();
+            if !semconv::write_canonical(frame.rows, service, seq, &mut self.canonical) {
+                return None;
+            }
+            self.made = self.keys.code(&self.canonical);
+            let key = self.keys.mac_key().as_str();
+            let code = &self.made;
+            return Some(semconv::Seal { seq, key, code });
         }
-        let Some(origin) = self.origin.of(found.meta) else {
-            return false;
-        };
-        let service = origin.service.as_ref();
-        let derived = semconv::write_canonical(frame.log_record, service, seq, &mut self.canonical);
-        if derived {
-            let code = self.keys.code(&self.canonical);
-            semconv::write_seal(out, seq, self.keys.mac_key().as_str(), &code);
-        }
-        derived
+        let seal = Seal::read(&self.payload)?;
+        let place = usize::try_from(seq.checked_sub(seal.first)?).ok()?;
+        let (key, code) = (seal.key, seal.codes.get(place)?);
+        Some(semconv::Seal { seq, key, code })
     }
 
-    /// The code that a seal holds for a record. Where reading ahead fails, it is as if there were none: the one who reads
-    /// the records comes upon the same fault, and tells it.
-    fn sealed(&mut self, seq: u64, below: FrameIndex) -> Option<(&str, &[u8; CODE])> {
+    /// Whether a seal holds the code of a record; it is in hand then. Where reading ahead fails, it is as if there were none:
+    /// the one who reads the records comes upon the same fault, and tells it.
+    fn is_sealed(&mut self, seq: u64, below: FrameIndex) -> bool {
         while Seal::read(&self.payload).is_none_or(|seal| seal.numbers().end <= seq) {
             match self.ahead.next(below) {
                 Ok(Some(Entry::Frame(found))) if found.kind == SEAL => {
@@ -208,12 +205,10 @@ impl Codes {
                     self.payload.extend_from_slice(found.payload);
                 }
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return None,
+                Ok(None) | Err(_) => return false,
             }
         }
-        let seal = Seal::read(&self.payload)?;
-        let place = usize::try_from(seq.checked_sub(seal.first)?).ok()?;
-        Some((seal.key, seal.codes.get(place)?))
+        Seal::read(&self.payload).is_some_and(|seal| seal.numbers().contains(&seq))
     }
 }
 

@@ -8,10 +8,12 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::record::keyring::Keyring;
+use crate::record::rows::RowForm;
 use crate::record::testing::{any_record, full_call};
-use crate::record::{AuditRecord, Body, Label, Timestamp, canonical};
+use crate::record::{AuditRecord, Body, Label, RecordRef, Timestamp, canonical};
 use crate::semconv::{
-    LogForm, SpanIdentity, decode, scope_and_resource, write_item, write_request_head, write_span,
+    LogForm, Seal, SpanForm, SpanIdentity, decode, scope_and_resource, write_item,
+    write_request_head,
 };
 
 fn encode(record: &AuditRecord) -> Vec<u8> {
@@ -19,12 +21,27 @@ fn encode(record: &AuditRecord) -> Vec<u8> {
     let mut mac = keys.authenticate();
     mac.update(&canonical::bytes(record));
     let mut form = LogForm::default();
-    form.write(record);
-    form.seal(
-        record.envelope.position.map_or(0, |position| position.seq),
-        &mac.finish(),
-    );
+    let seq = record.envelope.position.map_or(0, |position| position.seq);
+    form.write(record, seq, &mac.finish());
     form.as_bytes().to_vec()
+}
+
+fn rows(record: &AuditRecord) -> Vec<u8> {
+    let mut rows = RowForm::default();
+    rows.write(&RecordRef::from(record));
+    rows.as_bytes().to_vec()
+}
+
+/// The span of a row form, with a seal of no meaning.
+fn span(rows: &[u8], identity: SpanIdentity) -> Option<Vec<u8>> {
+    let seal = Seal {
+        seq: 7,
+        key: "mac-1970-01-01",
+        code: &[7; 32],
+    };
+    let mut form = SpanForm::default();
+    let written = form.write_rows(rows, &seal, identity);
+    written.then(|| form.as_bytes().to_vec())
 }
 
 fn request(record: &AuditRecord, item: &[u8]) -> Vec<u8> {
@@ -105,14 +122,16 @@ fn the_bytes_of_the_log_form_are_frozen() {
 #[test]
 fn the_span_is_a_view_with_the_users_hash_in_place_of_the_user() {
     let record = full_call();
-    let mut span = Vec::new();
-    assert!(write_span(
-        &encode(&record),
-        &[],
-        SpanIdentity::Hashed,
-        &mut span
-    ));
-    let bytes = request(&record, &span);
+    let keys = Keyring::generate(Timestamp::from_unix_nanos(0), [[1; 32], [2; 32]]);
+    let code = keys.code(&canonical::bytes(&record));
+    let seal = Seal {
+        seq: record.envelope.position.unwrap().seq,
+        key: keys.mac_key().as_str(),
+        code: &code,
+    };
+    let mut form = SpanForm::default();
+    assert!(form.write_rows(&rows(&record), &seal, SpanIdentity::Hashed));
+    let bytes = request(&record, form.as_bytes());
     let decoded = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
     let span = &decoded.resource_spans[0].scope_spans[0].spans[0];
     let status = span.status.as_ref().unwrap();
@@ -159,10 +178,10 @@ proptest! {
         });
         prop_assert_eq!(table(&read.attributes).len(), expected);
         prop_assert!(!text(read.body.as_ref().unwrap()).contains(char::is_control));
-        let mut span = Vec::new();
         let is_call = matches!(&record.body, Body::Call(call) if !call.operation.as_str().is_empty());
-        let shown = write_span(&log, &[], SpanIdentity::Shown, &mut span);
-        prop_assert_eq!(shown, is_call && record.envelope.trace.is_some());
+        let shown = span(&rows(&record), SpanIdentity::Shown);
+        prop_assert_eq!(shown.is_some(), is_call && record.envelope.trace.is_some());
+        let span = shown.unwrap_or_default();
         let spans = ExportTraceServiceRequest::decode(request(&record, &span).as_slice()).unwrap();
         prop_assert_eq!(spans.resource_spans.len(), 1);
     }
@@ -174,7 +193,12 @@ proptest! {
         let at = at.index(damaged.len());
         damaged[at] ^= bytes.first().copied().unwrap_or(1) | 1;
         let _ = decode(&damaged, Some(&Label::clip("billing")));
-        let mut out = Vec::new();
-        let _ = write_span(&damaged, &[], SpanIdentity::Hashed, &mut out);
+        let mut damaged = rows(&full_call());
+        let at = at % damaged.len();
+        damaged[at] ^= bytes.first().copied().unwrap_or(1) | 1;
+        let _ = span(&damaged, SpanIdentity::Hashed);
+        let mut form = LogForm::default();
+        let seal = Seal { seq: 0, key: "k", code: &[0; 32] };
+        let _ = form.write_rows(&damaged, &seal);
     }
 }

@@ -78,12 +78,12 @@ fn what_is_not_on_disk_in_the_spool_is_no_line_yet() {
 fn a_start_is_no_line_and_does_not_hold_the_cursor() {
     let setup = Setup::new();
     let record = crate::record::testing::full_call();
-    let mut log = crate::semconv::LogForm::default();
-    log.write(&record);
+    let mut rows = crate::record::rows::RowForm::default();
+    rows.write(&crate::record::RecordRef::from(&record));
     let id = record.envelope.record_id;
     let start = setup
         .own()
-        .start(SpanView::None, id, log.as_bytes())
+        .start(SpanView::None, id, rows.as_bytes())
         .unwrap();
     setup.own().sync().unwrap();
     assert!(setup.pass(&Shared::default()));

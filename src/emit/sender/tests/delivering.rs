@@ -154,10 +154,10 @@ fn beginnings_are_not_sent_and_records_without_a_view_are_no_spans() {
     let lane = trail.lane();
     let view = SpanView::Sent(SpanIdentity::Hashed);
     let begun = trail.record();
-    let mut log = crate::semconv::LogForm::default();
-    log.write(&begun);
+    let mut rows = crate::record::rows::RowForm::default();
+    rows.write(&crate::record::RecordRef::from(&begun));
     let id = begun.envelope.record_id;
-    let open = lane.start(view, id, log.as_bytes()).unwrap();
+    let open = lane.start(view, id, rows.as_bytes()).unwrap();
     trail.write(trail.record(), SpanView::None);
     lane.finish_record(begun, view, Some(open)).unwrap();
     trail.write(trail.record(), SpanView::None);

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use super::Lane;
 use crate::emit::spool::frame::SpanView;
 use crate::journal::{FrameIndex, Room};
+use crate::record::rows::RowForm;
 use crate::record::{
-    AuditRecord, Body, Envelope, JsonText, RecordId, System, SystemEvent, Timestamp,
+    AuditRecord, Body, Envelope, JsonText, RecordId, RecordRef, System, SystemEvent, Timestamp,
 };
 
 /// Losses that no gap record tells yet, by reason.
@@ -64,14 +65,17 @@ impl Lane {
         };
         for (reason, count) in untold {
             let detail = serde_json::json!({ "count": count, "reason": reason });
-            let (id, log) = self.encode(self.about(new_id(), time, SystemEvent::Gap, &detail));
+            let gap = self.about(new_id(), time, SystemEvent::Gap, &detail);
+            let mut rows = RowForm::default();
+            self.write_rows(&RecordRef::from(&gap), &mut rows);
+            let id = gap.envelope.record_id;
             let room = if reserved {
                 Room::Use(GAP_ROOM)
             } else {
                 Room::Free
             };
             let mut state = self.state();
-            let appended = self.append(&mut state, SpanView::None, id, log.as_bytes(), room);
+            let appended = self.append(&mut state, SpanView::None, id, rows.as_bytes(), room);
             match appended {
                 Ok(_) => reserved = false,
                 Err(_) => state.losses.add(reason, count),
