@@ -352,8 +352,8 @@ fn spans_that_had_to_make_room_are_counted_and_the_later_ones_are_sent() {
         ..trail.config(&collector)
     };
     let sender = trail.sender(&config);
-    trail.calls(2000);
-    wait_for(&sender, Signal::Logs, |logs| logs.sent == 2000);
+    trail.calls(6000);
+    wait_for(&sender, Signal::Logs, |logs| logs.sent == 6000);
     wait_for(&sender, Signal::Traces, |traces| traces.failed_attempts > 0);
     let first = trail.lane().journal().first();
     trail.spool.tidy();
@@ -362,11 +362,11 @@ fn spans_that_had_to_make_room_are_counted_and_the_later_ones_are_sent() {
         "spans do not hold the room"
     );
     away.store(false, Ordering::Relaxed);
-    let done = |traces: &SignalStatus| traces.sent + traces.released == 2000;
+    let done = |traces: &SignalStatus| traces.sent + traces.released == 6000;
     let traces = wait_for(&sender, Signal::Traces, done);
     assert!(traces.released > 0 && traces.sent > 100, "{traces:?}");
     let logs = sender.counters().of(Signal::Logs);
-    assert_eq!((logs.sent, logs.released), (2000, 0));
+    assert_eq!((logs.sent, logs.released), (6000, 0));
     assert_eq!(sender.stop(PATIENCE), Drained::Everything);
 }
 
