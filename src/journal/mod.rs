@@ -93,9 +93,9 @@
 //! ever a frame.
 //!
 //! **Stage**: as a segment, with the number 2^64 - 1 and the index of the frame that was next when it was made; its frames
-//! stand in no order and with anything between them. One counts if it passes both checks and its index is not below that
-//! of the first frame that no segment has. Those that follow the last frame of the last segment go behind it, each further
-//! run of consecutive ones into a segment of its own, before anything else is recovered.
+//! stand in no order and with anything between them. One counts if it passes both checks and no segment has its index.
+//! Before anything else is recovered, those that follow the last frame of a segment and come before the next one go behind
+//! it, and of what comes behind all segments each run of consecutive frames goes into a segment of its own.
 //!
 //! **Cursor**: magic `93 43 55 52 53 4f 52 00`, version 1 (4 bytes), CRC of the name and bytes 16..24 (4 bytes),
 //! index (8 bytes).

@@ -127,38 +127,42 @@ impl Survey {
         })
     }
 
-    /// Brings frames that a process left on its stage into segments: behind the last frame of the last segment those that
-    /// follow it, and each further run of consecutive frames into a segment of its own. False if there are none. Changes
-    /// nothing that a second time would not do again.
+    /// Brings frames that a process left on its stage into segments: those that follow the last frame of a segment and come
+    /// before the next segment go behind it, and of what comes behind all segments each run of consecutive frames goes into
+    /// a segment of its own. False if there are none. A second time would do the same again.
     fn land(&self, directory: &Directory) -> io::Result<bool> {
-        let Some(left) = stage::left(&directory.path, self.recovery.next)? else {
+        let Some(mut left) = stage::left(&directory.path)? else {
             return Ok(false);
         };
-        let mut number = self.next_number;
-        let mut runs = left.runs().peekable();
-        let any = runs.peek().is_some();
-        for (first, bytes) in runs {
-            match (self.in_force.last(), self.recovery.ends.last()) {
-                (Some(last), Some(end))
-                    if first == self.recovery.next && last.is_of(&left.header) =>
-                {
-                    let file = open(&last.path)?;
-                    file.write_all_at(&bytes, *end)?;
-                    file.sync_data()?;
-                }
-                _ => {
-                    let header = Header {
-                        number,
-                        first,
-                        ..left.header.clone()
-                    };
-                    write_durably(&directory.path, &segment_name(number), |mut file| {
-                        file.write_all(&header.encode())?;
-                        file.write_all(&bytes)
-                    })?;
-                    number += 1;
-                }
+        let mut any = false;
+        let nexts = self.in_force.iter().skip(1).map(Candidate::first);
+        let limits = nexts.chain([u64::MAX]);
+        for ((segment, tail), limit) in self.in_force.iter().zip(&self.recovery.tails).zip(limits) {
+            if !segment.is_of(&left.header) {
+                continue;
             }
+            let bytes = left.take_run(tail.next, limit);
+            if !bytes.is_empty() {
+                let file = open(&segment.path)?;
+                file.write_all_at(&bytes, tail.offset)?;
+                file.sync_data()?;
+                any = true;
+            }
+        }
+        let mut number = self.next_number;
+        while let Some(first) = left.first_from(self.recovery.next) {
+            let header = Header {
+                number,
+                first,
+                ..left.header.clone()
+            };
+            let bytes = left.take_run(first, u64::MAX);
+            write_durably(&directory.path, &segment_name(number), |mut file| {
+                file.write_all(&header.encode())?;
+                file.write_all(&bytes)
+            })?;
+            number += 1;
+            any = true;
         }
         Ok(any)
     }
@@ -230,6 +234,14 @@ impl Candidate {
         matches!(&self.role, Role::InForce(own, _) if own.nonce == header.nonce && own.meta == header.meta)
     }
 
+    /// The index of the first frame, of a segment in force.
+    fn first(&self) -> u64 {
+        match &self.role {
+            Role::InForce(header, _) => header.first,
+            _ => 0,
+        }
+    }
+
     fn put_away(&self, directory: &Directory) -> io::Result<()> {
         match &self.role {
             Role::InForce(..) => Ok(()),
@@ -266,6 +278,15 @@ struct Recovery {
     damages: Vec<Damage>,
     /// Where each scanned segment ends.
     ends: Vec<u64>,
+    /// What is behind the last frame of each.
+    tails: Vec<Tail>,
+}
+
+/// Where a segment could go on.
+#[derive(Debug, Clone, Copy)]
+struct Tail {
+    offset: u64,
+    next: u64,
 }
 
 impl Recovery {
@@ -280,10 +301,18 @@ impl Recovery {
         };
         let file = open(&candidate.path).map_err(candidate.failed("open"))?;
         let mut scanner = Scanner::new(Source::File(Arc::new(file)), header);
+        let tail = |scanner: &Scanner| Tail {
+            offset: scanner.position(),
+            next: scanner.expected(),
+        };
+        let mut last = tail(&scanner);
         loop {
             match scanner.next(end).map_err(candidate.failed("read"))? {
                 Scanned::End => break,
-                Scanned::Frame { .. } => self.frames += 1,
+                Scanned::Frame { .. } => {
+                    self.frames += 1;
+                    last = tail(&scanner);
+                }
                 Scanned::Damage {
                     offset,
                     bytes,
@@ -294,6 +323,7 @@ impl Recovery {
                 }
             }
         }
+        self.tails.push(last);
         self.first.get_or_insert(header.first);
         self.next = scanner.expected();
         // A segment that another one follows keeps what is behind its end: nothing reads it. Zeros are nothing.

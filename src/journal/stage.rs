@@ -164,23 +164,26 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// The frames that follow each other, joined, each time with the index of the first.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
-        let mut frames = self.frames.iter().peekable();
-        std::iter::from_fn(move || {
-            let (first, bytes) = frames.next()?;
-            let (mut next, mut run) = (first + 1, bytes.clone());
-            while let Some((_, bytes)) = frames.next_if(|(index, _)| **index == next) {
-                run.extend_from_slice(bytes);
-                next += 1;
-            }
-            Some((*first, run))
-        })
+    /// The index of the first frame that is not below this.
+    pub(super) fn first_from(&self, index: u64) -> Option<u64> {
+        self.frames.range(index..).next().map(|(index, _)| *index)
+    }
+
+    /// Takes the frame with this index and those that follow it without a gap, below `limit`, joined.
+    pub(super) fn take_run(&mut self, first: u64, limit: u64) -> Vec<u8> {
+        let mut run = Vec::new();
+        for index in first..limit {
+            let Some(frame) = self.frames.remove(&index) else {
+                break;
+            };
+            run.extend_from_slice(&frame);
+        }
+        run
     }
 }
 
-/// The frames on a directory's stage that are not below `next`; None where there is no stage, or none that can be read.
-pub(super) fn left(directory: &Path, next: u64) -> io::Result<Option<Left>> {
+/// What is on a directory's stage; None where there is no stage, or none that can be read.
+pub(super) fn left(directory: &Path) -> io::Result<Option<Left>> {
     let bytes = match fs::read(directory.join(STAGE)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -196,9 +199,7 @@ pub(super) fn left(directory: &Path, next: u64) -> io::Result<Option<Left>> {
     while let Some(head) = bytes.get(at..at + FRAME_HEAD) {
         match whole_frame(head, &bytes[at..], seed) {
             Some((index, frame)) => {
-                if index >= next {
-                    frames.insert(index, frame.to_vec());
-                }
+                frames.insert(index, frame.to_vec());
                 at += frame.len();
             }
             None => at += 8,

@@ -49,7 +49,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Sync),
         2 => (0u64..=4).prop_map(|part| Step::Release { part }),
         1 => Just(Step::Reopen),
-        2 => Just(Step::Kill),
+        4 => Just(Step::Kill),
         2 => any::<u64>().prop_map(|seed| Step::PowerLoss { seed }),
         2 => (any_index(), any_index(), 0u8..8).prop_map(|(file, byte, bit)| Step::FlipBit { file, byte, bit }),
     ];

@@ -102,6 +102,17 @@ fn a_landing_that_was_cut_short_is_finished_from_the_stage() {
 }
 
 #[test]
+fn frames_of_two_segments_that_have_not_landed_are_both_brought_home() {
+    let (directory, journal) = opened(Writing::Staged);
+    let mut index = 0;
+    while segment_files(directory.path()).len() < 3 {
+        append(&journal, 1, 1300);
+        index += 1;
+        recovers(killed(directory.path()).path(), &frames(0..index, 1300));
+    }
+}
+
+#[test]
 fn frames_behind_a_hole_are_kept_and_the_hole_is_named() {
     let (directory, journal) = opened(Writing::Staged);
     append(&journal, 3, 100);
