@@ -20,6 +20,8 @@ pub(super) struct Flusher {
     doomed: Vec<Arc<Segment>>,
     /// Syncs to pass before a spare is tried again that could not be made.
     spare_pause: u32,
+    /// The same for a stage.
+    stage_pause: u32,
 }
 
 impl Flusher {
@@ -27,12 +29,9 @@ impl Flusher {
     /// then says so.
     pub(super) fn prepare_spares(&mut self, shared: &Shared) {
         self.spare_pause = self.spare_pause.saturating_sub(1);
-        if self.spare_pause == 0 && shared.make_stage().is_err() {
-            self.spare_pause = SPARE_PAUSE;
-        }
         for _ in 0..SPARES_AT_ONCE {
             if self.spare_pause > 0 || !shared.writer().wants_spare() {
-                return;
+                break;
             }
             let made = shared
                 .site
@@ -42,12 +41,17 @@ impl Flusher {
                 self.spare_pause = SPARE_PAUSE;
             }
         }
+        // After the spares: a journal can do without a stage.
+        self.stage_pause = self.stage_pause.saturating_sub(1);
+        if self.stage_pause == 0 && shared.make_stage().is_err() {
+            self.stage_pause = SPARE_PAUSE;
+        }
     }
 
     /// The directory was taken away, and is there again without what was in it. Returns the index of the first frame that
     /// stands in a file that is still open: from there on all is written again, with the next flush.
     pub(super) fn displaced(&mut self, shared: &Shared) -> u64 {
-        self.spare_pause = 0;
+        (self.spare_pause, self.stage_pause) = (0, 0);
         let _turn = lock(&shared.landing);
         let mut writer = shared.writer();
         // Files that are open take frames without names too. What cannot land now lands with the next sync, from memory.

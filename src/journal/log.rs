@@ -374,7 +374,8 @@ impl Shared {
             nonce: site.nonce,
             meta: Arc::clone(&site.meta),
         };
-        let stage = Stage::make(&site.directory.path, &header, bytes, site.wanted())?;
+        let sizes = (bytes, site.options.segment_bytes);
+        let stage = Stage::make(&site.directory.path, &header, sizes, site.wanted())?;
         self.writer().enter_stage(stage);
         Ok(())
     }

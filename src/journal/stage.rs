@@ -47,14 +47,15 @@ pub(super) enum Staged {
 }
 
 impl Stage {
-    /// Makes the stage of a directory, in place of one whose frames have all landed. All its pages are in memory.
+    /// Makes the stage of a directory, in place of one whose frames have all landed. All its pages are in memory. It takes no
+    /// room that a segment of `segment_bytes` may need.
     pub(super) fn make(
         directory: &Path,
         header: &Header,
-        file_bytes: u64,
+        (file_bytes, segment_bytes): (u64, u64),
         writing: Writing,
     ) -> io::Result<Self> {
-        require_room(directory, file_bytes)?;
+        require_room(directory, file_bytes + segment_bytes)?;
         let temporary = directory.join(format!("{STAGE}{TEMPORARY}"));
         let made = Self::fill(&temporary, header, file_bytes, writing).and_then(|stage| {
             fs::rename(&temporary, &stage.path)?;

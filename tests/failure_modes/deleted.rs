@@ -64,7 +64,7 @@ fn what_stood_in_deleted_files_is_told_to_the_record() {
         .spool_bytes(1 << 20)
         .build()
         .unwrap();
-    let calls = || (0..200).map(|_| a_call(&audit)).collect::<Vec<_>>();
+    let calls = || (0..600).map(|_| a_call(&audit)).collect::<Vec<_>>();
     let mut ids = calls();
     audit.flush().unwrap();
     delete(&directory.path().join("spool"));

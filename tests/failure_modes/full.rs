@@ -13,7 +13,7 @@ use crate::trail::Trail;
 use crate::{Obstacle, refusal, until};
 
 /// More than a spool of a megabyte holds.
-const MANY: usize = 1500;
+const MANY: usize = 6000;
 
 fn spans(audit: &Auditor, count: usize) -> Vec<RecordId> {
     let subscriber = tracing_subscriber::registry().with(audit.layer());

@@ -38,10 +38,13 @@ impl OpenCall {
                 |thread: u64| format!("{:?}", self.made_by) == format!("ThreadId({thread})");
             ended.thread.is_none_or(number)
         };
-        // tracing-opentelemetry makes its span in the same callback of the subscriber, just before or after.
+        // tracing-opentelemetry makes its span in the same callback of the subscriber, just before or after. A thread may lose
+        // its processor in between: where the span names place and thread, it need not be soon.
         let made = self.call.time.unix_nanos();
         let apart = made.abs_diff(ended.made.unix_nanos());
-        (waits && here && apart <= MADE_TOGETHER_NANOS && by_this_thread()).then_some(apart)
+        let named = ended.source.is_some() && ended.thread.is_some();
+        let together = named || apart <= MADE_TOGETHER_NANOS;
+        (waits && here && together && by_this_thread()).then_some(apart)
     }
 }
 
