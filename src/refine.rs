@@ -15,7 +15,7 @@ use crate::pricing::{Located, PriceContext, PriceTable, PricedOperation, Process
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
-    ContentHashes, CostRef, CostSource, Ending, Envelope, EnvelopeRef, Failure, HashField,
+    ContentHashes, CostRef, CostSource, Counted, Ending, Envelope, EnvelopeRef, Failure, HashField,
     HashForm, Identified, JsonText, KeyedHash, Label, Message, Outcome, OutcomeRef, RawText,
     RecordRef, ResponseRef, Sanitization, Status, TextError, Usage, UsageSource,
 };
@@ -135,11 +135,7 @@ impl Gate {
             duration_ns: call.duration_ns,
             hashes: &hashes,
             usage: &usage,
-            usage_source: if usage.is_empty() {
-                UsageSource::None
-            } else {
-                UsageSource::Provider
-            },
+            usage_source: usage_source(&usage, call.response.counted),
             cost: self.cost(call),
             sanitization: &Sanitization::skipped(),
         };
@@ -427,6 +423,15 @@ fn hash(hasher: &ContentHasher, field: HashField, content: &Content) -> KeyedHas
 
 fn hash_of(hasher: &ContentHasher, field: HashField, bytes: &[u8]) -> KeyedHash {
     hasher.hash(field, HashForm::Raw1, bytes)
+}
+
+/// Counts of a stream that broke off before its final ones are an estimate: the least that was consumed.
+fn usage_source(usage: &Usage, counted: Counted) -> UsageSource {
+    match counted {
+        _ if usage.is_empty() => UsageSource::None,
+        Counted::Final => UsageSource::Provider,
+        Counted::Partial => UsageSource::Estimated,
+    }
 }
 
 fn action(call: &CapturedCall) -> Label {

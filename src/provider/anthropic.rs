@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::{Answer, Choice, Part, Place, Runs, ToolCall};
+use super::answer::{Answer, Choice, Part, Place, Runs, Said, ToolCall};
 use super::reader::Recognised;
 use super::request::{self, RequestFacts};
 use super::tolerant::{self, Count};
@@ -53,15 +53,15 @@ impl Assembly {
             "message_delta" => {
                 let reason = event.delta.and_then(|delta| delta.stop_reason);
                 let choice = answer.choice(0);
-                choice.finish_reason = reason.or(choice.finish_reason.take());
+                choice.stop(reason);
                 self.absorb_usage(event.usage);
             }
             "message_stop" => answer.ended = true,
             // Gateways hand on the error without the type around it.
             kind if kind == "error" || (kind.is_empty() && event.error.is_some()) => {
                 let said = event.error.and_then(failure::of_member);
-                answer.failure = Some(said.unwrap_or_else(|| failure::failure(None, None)));
-                answer.ended = true;
+                let unsaid = || Said::Failed(failure::failure(None, None));
+                answer.fail(said.unwrap_or_else(unsaid));
             }
             _ => return Ok(Recognised::No),
         }
@@ -76,7 +76,7 @@ impl Assembly {
         for (index, block) in (0..).zip(said.content) {
             absorb_block(choice, index, block);
         }
-        choice.finish_reason = said.stop_reason.or(choice.finish_reason.take());
+        choice.stop(said.stop_reason);
         self.absorb_usage(said.usage);
     }
 

@@ -139,6 +139,8 @@ pub struct ResponseFacts {
     pub finish_reasons: Vec<Label>,
     /// Tokens.
     pub usage: Usage,
+    /// How far these counts go.
+    pub counted: Counted,
     /// The provider's price class of this call.
     pub service_tier: Option<Label>,
     /// The messages received, in the form of the OpenTelemetry GenAI conventions (`gen_ai.output.messages`).
@@ -155,14 +157,27 @@ impl ResponseFacts {
             model,
             finish_reasons,
             usage,
+            counted,
             service_tier,
             output,
             verdict,
         } = self;
         finish_reasons.clear();
+        *counted = Counted::Final;
         (*id, *model, *service_tier) = (None, None, None);
         (*usage, *output, *verdict) = (Usage::default(), None, Verdict::Answered);
     }
+}
+
+/// How far the counts of an answer go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// To the answer's end.
+    #[default]
+    Final,
+    /// To where a stream broke off: the provider's own counts of what it had taken and given by then, the least that was
+    /// consumed.
+    Partial,
 }
 
 /// What a provider's answer is.
@@ -358,7 +373,7 @@ impl CapturedCall {
             known.finish_reasons = facts.finish_reasons;
         }
         if !facts.usage.is_empty() {
-            known.usage = facts.usage;
+            (known.usage, known.counted) = (facts.usage, facts.counted);
         }
         self.ending = match facts.verdict {
             Verdict::Answered => Ending::Answered,

@@ -71,7 +71,7 @@ pub use self::call::{
     SanitizationStatus, Status, UsageSource,
 };
 pub(crate) use self::captured::Identified;
-pub use self::captured::{CapturedCall, Content, Ending, Failure, RawText, ResponseFacts, Verdict};
+pub use self::captured::{CapturedCall, Content, Counted, Ending, Failure, RawText, ResponseFacts, Verdict};
 pub use self::change::{Access, AccessOutcome, Change, System, SystemEvent};
 pub use self::digest::{DigestError, HashField, HashForm, KeyId, KeyedHash, Mac, ShortUnkeyedHash};
 pub use self::envelope::{Actor, Envelope, StreamPosition, TraceContext};
