@@ -18,7 +18,9 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
 use super::wiped::WipedText;
-use crate::record::{Content, Failure, Label, ResponseFacts, Usage, Verdict};
+use crate::record::{
+    Content, Failure, Label, ResponseFacts, Usage, UsageExtras, UsageFacts, Verdict,
+};
 
 /// What is known of an answer so far.
 #[derive(Default)]
@@ -27,6 +29,7 @@ pub(super) struct Answer {
     pub(super) model: Option<Label>,
     pub(super) service_tier: Option<Label>,
     pub(super) usage: Usage,
+    pub(super) extras: UsageExtras,
     pub(super) choices: BTreeMap<u64, Choice>,
     pub(super) failure: Option<Failure>,
     /// Refused before there was any choice.
@@ -88,6 +91,12 @@ impl Answer {
         self.service_tier = tier.or(self.service_tier.take());
     }
 
+    /// Takes counts, which replace those that were said before.
+    pub(super) fn take_usage(&mut self, said: UsageFacts) {
+        (self.usage, self.extras) = (said.usage, said.extras);
+        self.learn(None, None, said.service_tier);
+    }
+
     pub(super) fn choice(&mut self, index: u64) -> &mut Choice {
         self.choices.entry(index).or_default()
     }
@@ -116,6 +125,7 @@ impl Answer {
             model: self.model,
             finish_reasons,
             usage: self.usage,
+            extras: self.extras,
             service_tier: self.service_tier,
             output,
             verdict: match (self.failure, blocked) {

@@ -1,7 +1,6 @@
 //! OpenAI, and Azure OpenAI, which answers in the same shapes: chat completions, responses, embeddings, errors.
 //!
-//! Counts: `prompt_tokens` and `input_tokens` include cached and cache-written tokens, `completion_tokens` and
-//! `output_tokens` include reasoning; the members of `*_tokens_details` are parts of them.
+//! What counts include is in [`usage::openai`](super::usage::openai).
 
 mod chat;
 mod request;
@@ -13,9 +12,11 @@ use serde_json::value::RawValue;
 use super::answer::Answer;
 use super::reader::Recognised;
 use super::tolerant::{self, Count};
+use super::usage::Counts;
+use super::usage::openai::UsageBody;
 use super::wiped::WipedText;
 use super::{ProviderError, failure};
-use crate::record::{Label, Usage};
+use crate::record::Label;
 
 pub(super) use self::request::read_request;
 
@@ -47,12 +48,6 @@ pub(super) fn absorb(answer: &mut Answer, json: &[u8]) -> Result<Recognised, Pro
     } else {
         Recognised::No
     })
-}
-
-/// The counts of a `usage` object, of whichever interface.
-pub(super) fn read_usage(json: &[u8]) -> Result<Usage, ProviderError> {
-    let said = tolerant::parse::<UsageBody>(json)?;
-    Ok(said.unwrap_or_default().normalised())
 }
 
 fn is_answer(object: &str) -> bool {
@@ -87,7 +82,7 @@ fn absorb_status(answer: &mut Answer, status: Count, message: Option<WipedText>)
 
 fn absorb_usage(answer: &mut Answer, said: Option<UsageBody>) {
     if let Some(usage) = said {
-        answer.usage = usage.normalised();
+        answer.take_usage(usage.facts());
     }
 }
 
@@ -114,54 +109,4 @@ struct Body<'a> {
     status_code: Count,
     #[serde(default, deserialize_with = "tolerant::leaf")]
     message: Option<WipedText>,
-}
-
-#[derive(Default, Deserialize)]
-struct UsageBody {
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    prompt_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    input_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    completion_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    output_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    prompt_tokens_details: Option<DetailsBody>,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    input_tokens_details: Option<DetailsBody>,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    completion_tokens_details: Option<DetailsBody>,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    output_tokens_details: Option<DetailsBody>,
-}
-
-#[derive(Default, Deserialize)]
-struct DetailsBody {
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    audio_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    cached_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    cache_write_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    reasoning_tokens: Count,
-}
-
-impl UsageBody {
-    fn normalised(self) -> Usage {
-        let input = self.prompt_tokens_details.or(self.input_tokens_details);
-        let output = (self.completion_tokens_details).or(self.output_tokens_details);
-        let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
-        Usage {
-            input_tokens: self.prompt_tokens.or(self.input_tokens).known(),
-            output_tokens: self.completion_tokens.or(self.output_tokens).known(),
-            cache_read_input_tokens: input.cached_tokens.known(),
-            cache_write_input_tokens: input.cache_write_tokens.known(),
-            cache_write_1h_input_tokens: None,
-            reasoning_output_tokens: output.reasoning_tokens.known(),
-            audio_input_tokens: input.audio_tokens.known(),
-            audio_output_tokens: output.audio_tokens.known(),
-        }
-    }
 }

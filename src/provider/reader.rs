@@ -2,8 +2,8 @@
 
 use super::answer::{Answer, Delivered};
 use super::request::RequestFacts;
-use super::{Provider, ProviderError, UsageFormat, anthropic, openai};
-use crate::record::{ResponseFacts, Usage};
+use super::{Provider, ProviderError, anthropic, openai};
+use crate::record::ResponseFacts;
 
 /// Whether a JSON text has a shape that the provider answers in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +73,5 @@ pub(super) fn request(
     match provider {
         Provider::Anthropic => anthropic::read_request(json),
         Provider::AzureOpenAi | Provider::OpenAi => openai::read_request(json),
-    }
-}
-
-pub(super) fn usage(format: UsageFormat, json: &[u8]) -> Result<Usage, ProviderError> {
-    match format {
-        UsageFormat::AnthropicMessages => anthropic::read_usage(json),
-        UsageFormat::OpenAiChat | UsageFormat::OpenAiResponses => openai::read_usage(json),
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::keyring::ContentHasher;
-use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, jcs};
+use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, UsageExtras, jcs};
 
 /// Raw text: a prompt, an answer, an error. Wiped from memory on drop; cannot be printed, cloned or serialised.
 pub struct RawText(Zeroizing<Vec<u8>>);
@@ -139,6 +139,8 @@ pub struct ResponseFacts {
     pub finish_reasons: Vec<Label>,
     /// Tokens.
     pub usage: Usage,
+    /// What else the price depends on.
+    pub extras: UsageExtras,
     /// The provider's price class of this call.
     pub service_tier: Option<Label>,
     /// The messages received, in the form of the OpenTelemetry GenAI conventions (`gen_ai.output.messages`).
@@ -155,12 +157,14 @@ impl ResponseFacts {
             model,
             finish_reasons,
             usage,
+            extras,
             service_tier,
             output,
             verdict,
         } = self;
         finish_reasons.clear();
         (*id, *model, *service_tier) = (None, None, None);
+        *extras = UsageExtras::default();
         (*usage, *output, *verdict) = (Usage::default(), None, Verdict::Answered);
     }
 }
@@ -359,6 +363,9 @@ impl CapturedCall {
         }
         if !facts.usage.is_empty() {
             known.usage = facts.usage;
+        }
+        if facts.extras != UsageExtras::default() {
+            known.extras = facts.extras;
         }
         self.ending = match facts.verdict {
             Verdict::Answered => Ending::Answered,

@@ -84,7 +84,7 @@ pub(crate) use self::parse::{Fields, OwnedValue};
 pub(crate) use self::text::exact_json;
 pub use self::text::{JsonText, Label, Message, TextError};
 pub use self::time::{Timestamp, TimestampError};
-pub use self::usage::Usage;
+pub use self::usage::{Usage, UsageExtras, UsageFacts};
 pub(crate) use self::walk::{FieldName, Sink, Value};
 
 /// A text is none of the names that are known.

@@ -7,9 +7,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{UsageBody, absorb_error, absorb_usage};
+use super::{absorb_error, absorb_usage};
 use crate::provider::answer::{Answer, Choice, Part, Place, Runs, ToolCall};
 use crate::provider::tolerant;
+use crate::provider::usage::openai::UsageBody;
 use crate::provider::wiped::WipedText;
 use crate::provider::{ProviderError, failure};
 use crate::record::Label;
