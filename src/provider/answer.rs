@@ -26,7 +26,9 @@ use serde_json::Value;
 
 use super::failure;
 use super::wiped::WipedText;
-use crate::record::{Content, Counted, Failure, Label, ResponseFacts, Usage, UsageExtras, UsageFacts, Verdict};
+use crate::record::{
+    Content, Counted, Failure, Label, ResponseFacts, Usage, UsageExtras, UsageFacts, Verdict,
+};
 
 /// What is known of an answer so far.
 #[derive(Default)]
@@ -37,6 +39,7 @@ pub(super) struct Answer {
     usage: Usage,
     extras: UsageExtras,
     counted: Counted,
+    counted_anew: bool,
     pub(super) choices: BTreeMap<u64, Choice>,
     pub(super) failure: Option<Failure>,
     /// Refused before there was any choice.
@@ -51,6 +54,18 @@ pub(super) struct Choice {
     pub(super) role: Option<Label>,
     pub(super) parts: BTreeMap<Place, Part>,
     pub(super) finish_reason: Option<Label>,
+    pieces: Pieces,
+}
+
+/// What the texts of a stream's events are, where only they themselves can tell.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Pieces {
+    /// Each is what is new.
+    New,
+    /// Each is all there is so far.
+    Repeated,
+    #[default]
+    Undecided,
 }
 
 /// Where in a choice a part stands: most significant first, with a meaning that is the provider's own.
@@ -107,8 +122,8 @@ impl Answer {
     }
 
     /// Takes counts that are said, which replace those that were said before.
-    pub(super) fn count(&mut self, said: UsageFacts) {
-        self.counted = Counted::Partial;
+    pub(super) fn take_usage(&mut self, said: UsageFacts) {
+        (self.counted, self.counted_anew) = (Counted::Partial, true);
         if said.usage.is_empty() && said.extras == UsageExtras::default() {
             return;
         }
@@ -127,7 +142,8 @@ impl Answer {
 
     /// Ends an event: counts that came in it are final where every choice has stopped.
     pub(super) fn end_event(&mut self) {
-        if self.failure.is_none() && (self.ended || self.all_finished()) {
+        let anew = std::mem::take(&mut self.counted_anew);
+        if anew && self.failure.is_none() && (self.ended || self.all_finished()) {
             self.counted = Counted::Final;
         }
     }
@@ -174,9 +190,7 @@ impl Answer {
             verdict: match (self.failure, blocked, broken) {
                 (Some(failure), _, _) => Verdict::Failed(failure),
                 (None, Some(reason), _) => Verdict::Blocked(reason),
-                (None, None, Some(word)) => {
-                    Verdict::Failed(failure::failure(Some(word), None))
-                }
+                (None, None, Some(word)) => Verdict::Failed(failure::failure(Some(word), None)),
                 (None, None, None) => Verdict::Answered,
             },
         }
@@ -220,7 +234,10 @@ impl Answer {
     }
 
     fn refusal(&self) -> Option<Label> {
-        let mut parts = self.choices.values().flat_map(|choice| choice.parts.values());
+        let mut parts = self
+            .choices
+            .values()
+            .flat_map(|choice| choice.parts.values());
         parts.any(Part::is_refusal).then(|| Label::clip("refusal"))
     }
 }
@@ -254,6 +271,27 @@ impl Choice {
         match self.parts.last_entry().filter(|last| same(last.get())) {
             Some(mut last) => last.get_mut().push(piece.as_str()),
             None => self.append(kind(piece)),
+        }
+    }
+
+    /// What is new in a text that may repeat all that came before at this place. The second text decides it for the
+    /// choice: one that begins with the first and goes on is a repetition, and so is one that is the same.
+    pub(super) fn fresh<'a>(&mut self, place: Place, said: &'a str) -> &'a str {
+        let known = self.parts.get(&place).map_or("", Part::as_text);
+        if known.is_empty() || self.pieces == Pieces::New {
+            return said;
+        }
+        match said.strip_prefix(known) {
+            Some("") => "",
+            Some(rest) => {
+                self.pieces = Pieces::Repeated;
+                rest
+            }
+            None if self.pieces == Pieces::Repeated => "",
+            None => {
+                self.pieces = Pieces::New;
+                said
+            }
         }
     }
 
@@ -321,6 +359,14 @@ impl Part {
         match self {
             Self::Reasoning(text) | Self::Refusal(text) | Self::Text(text) => text.is_empty(),
             Self::ToolCall(_) | Self::Other(..) => false,
+        }
+    }
+
+    fn as_text(&self) -> &str {
+        match self {
+            Self::Reasoning(text) | Self::Refusal(text) | Self::Text(text) => text.as_str(),
+            Self::ToolCall(call) => call.arguments.as_str(),
+            Self::Other(_, json) => json.as_str(),
         }
     }
 

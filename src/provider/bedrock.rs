@@ -101,7 +101,7 @@ fn absorb_event(answer: &mut Answer, name: &str, said: EventBody<'_>) {
 
 fn absorb_counts(answer: &mut Answer, usage: Option<UsageBody>, tier: Option<TierBody>) {
     if let Some(usage) = usage {
-        answer.count(usage.facts());
+        answer.take_usage(usage.facts());
     }
     answer.learn(None, None, tier.and_then(|tier| tier.kind));
 }
@@ -200,7 +200,10 @@ impl<'a> Body<'a> {
     fn thrown(&self) -> Option<(&'static str, &'a RawValue)> {
         let exceptions = [
             ("InternalServerException", self.internal_server_exception),
-            ("ModelStreamErrorException", self.model_stream_error_exception),
+            (
+                "ModelStreamErrorException",
+                self.model_stream_error_exception,
+            ),
             ("ModelTimeoutException", self.model_timeout_exception),
             (
                 "ServiceUnavailableException",

@@ -48,7 +48,10 @@ pub(super) fn class_of_exception(class: &Label) -> Label {
     let name = name.rsplit_once('#').map_or(name, |(_, name)| name);
     let mut letters = name.chars();
     match letters.next() {
-        Some(first) => Label::join(&[first.to_ascii_uppercase().encode_utf8(&mut [0; 4]), letters.as_str()]),
+        Some(first) => Label::join(&[
+            first.to_ascii_uppercase().encode_utf8(&mut [0; 4]),
+            letters.as_str(),
+        ]),
         None => Label::clip("_OTHER"),
     }
 }
@@ -106,6 +109,21 @@ struct InnerBody {
 }
 
 impl ErrorBody {
+    /// An error whose members stand elsewhere.
+    pub(super) fn new(
+        class: Option<Label>,
+        code: Option<Label>,
+        message: Option<WipedText>,
+    ) -> Self {
+        Self {
+            class,
+            status: None,
+            code,
+            message,
+            innererror: None,
+        }
+    }
+
     pub(super) fn into_said(self) -> Said {
         let inner = self.innererror.and_then(|inner| inner.code);
         let codes = [&self.code, &self.class, &inner];

@@ -63,10 +63,13 @@ fn absorb_object(answer: &mut Answer, said: AnswerBody<'_>) -> Recognised {
     }
     answer.learn(said.response_id, said.model_version, None);
     for (position, candidate) in (0..).zip(said.candidates) {
-        absorb_candidate(answer.choice(candidate.index.unwrap_or(position)), candidate);
+        absorb_candidate(
+            answer.choice(candidate.index.unwrap_or(position)),
+            candidate,
+        );
     }
     if let Some(usage) = said.usage_metadata {
-        answer.count(usage.facts());
+        answer.take_usage(usage.facts());
     }
     Recognised::Yes
 }
@@ -122,9 +125,17 @@ struct AnswerBody<'a> {
     model_version: Option<Label>,
     #[serde(default, borrow, deserialize_with = "tolerant::objects")]
     candidates: Vec<CandidateBody<'a>>,
-    #[serde(default, alias = "prompt_feedback", deserialize_with = "tolerant::object")]
+    #[serde(
+        default,
+        alias = "prompt_feedback",
+        deserialize_with = "tolerant::object"
+    )]
     prompt_feedback: Option<FeedbackBody>,
-    #[serde(default, alias = "usage_metadata", deserialize_with = "tolerant::object")]
+    #[serde(
+        default,
+        alias = "usage_metadata",
+        deserialize_with = "tolerant::object"
+    )]
     usage_metadata: Option<UsageBody>,
     #[serde(default, borrow)]
     error: Option<&'a RawValue>,
@@ -170,7 +181,12 @@ struct PartBody<'a> {
     text: Option<WipedText>,
     #[serde(default, deserialize_with = "tolerant::leaf")]
     thought: bool,
-    #[serde(default, borrow, alias = "function_call", deserialize_with = "tolerant::object")]
+    #[serde(
+        default,
+        borrow,
+        alias = "function_call",
+        deserialize_with = "tolerant::object"
+    )]
     function_call: Option<CallBody<'a>>,
     #[serde(default, borrow, alias = "executable_code")]
     executable_code: Option<&'a RawValue>,

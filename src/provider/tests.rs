@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{Content, Failure, Label, RawText, Verdict};
+use crate::record::{Content, Failure, Label, RawText, Usage, Verdict};
 
 /// Answers that came both whole and streamed.
 const PAIRS: [(Provider, &str, &str); 5] = [
@@ -293,7 +293,9 @@ fn counts_that_are_no_counts_are_unknown_and_absent_is_not_zero() {
         ("true", None),
     ] {
         let json = format!(r#"{{"prompt_tokens":{count},"completion_tokens":1}}"#);
-        let usage = read_usage(UsageFormat::OpenAiChat, json.as_bytes()).unwrap();
+        let usage = read_usage(UsageFormat::OpenAiChat, json.as_bytes())
+            .unwrap()
+            .usage;
         assert_eq!(usage.input_tokens, expected, "{count}");
         assert_eq!(
             (usage.output_tokens, usage.reasoning_output_tokens),
@@ -306,7 +308,7 @@ fn counts_that_are_no_counts_are_unknown_and_absent_is_not_zero() {
 fn a_sum_of_which_a_part_is_no_count_is_unknown() {
     let input = |json: &str| {
         let usage = read_usage(UsageFormat::AnthropicMessages, json.as_bytes());
-        usage.unwrap().input_tokens
+        usage.unwrap().usage.input_tokens
     };
     assert_eq!(input(r#"{"input_tokens":5}"#), Some(5));
     assert_eq!(

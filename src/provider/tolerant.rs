@@ -199,6 +199,12 @@ impl Tolerant<'_> for Option<f64> {
     }
 }
 
+impl Tolerant<'_> for Option<bool> {
+    fn of_flag(flag: bool) -> Option<Self> {
+        Some(Some(flag))
+    }
+}
+
 impl Tolerant<'_> for bool {
     fn of_flag(flag: bool) -> Option<Self> {
         Some(flag)
@@ -241,7 +247,13 @@ impl<'de> Tolerant<'de> for FirstMember {
 }
 
 /// An object, or anything else.
-struct Object<T>(Option<T>);
+pub(super) struct Object<T>(Option<T>);
+
+impl<T> Object<T> {
+    pub(super) fn into_inner(self) -> Option<T> {
+        self.0
+    }
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

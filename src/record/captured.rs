@@ -8,7 +8,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::keyring::ContentHasher;
-use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, jcs};
+use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, UsageExtras, jcs};
 
 /// Raw text: a prompt, an answer, an error. Wiped from memory on drop; cannot be printed, cloned or serialised.
 pub struct RawText(Zeroizing<Vec<u8>>);
@@ -141,6 +141,8 @@ pub struct ResponseFacts {
     pub usage: Usage,
     /// How far these counts go.
     pub counted: Counted,
+    /// What else the price depends on.
+    pub extras: UsageExtras,
     /// The provider's price class of this call.
     pub service_tier: Option<Label>,
     /// The messages received, in the form of the OpenTelemetry GenAI conventions (`gen_ai.output.messages`).
@@ -158,6 +160,7 @@ impl ResponseFacts {
             finish_reasons,
             usage,
             counted,
+            extras,
             service_tier,
             output,
             verdict,
@@ -165,6 +168,7 @@ impl ResponseFacts {
         finish_reasons.clear();
         *counted = Counted::Final;
         (*id, *model, *service_tier) = (None, None, None);
+        *extras = UsageExtras::default();
         (*usage, *output, *verdict) = (Usage::default(), None, Verdict::Answered);
     }
 }
@@ -374,6 +378,9 @@ impl CapturedCall {
         }
         if !facts.usage.is_empty() {
             (known.usage, known.counted) = (facts.usage, facts.counted);
+        }
+        if facts.extras != UsageExtras::default() {
+            known.extras = facts.extras;
         }
         self.ending = match facts.verdict {
             Verdict::Answered => Ending::Answered,

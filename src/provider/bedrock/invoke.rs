@@ -23,10 +23,10 @@ pub(super) fn absorb(answer: &mut Answer, json: &[u8]) -> Result<Recognised, Pro
         return Ok(Recognised::No);
     }
     if let Some(counts) = tolerant::parse::<UsageBody>(json)? {
-        answer.count(counts.facts());
+        answer.take_usage(counts.facts());
     }
     if let Some(metrics) = said.metrics {
-        answer.count(metrics.facts());
+        answer.take_usage(metrics.facts());
     }
     if known {
         let choice = answer.choice(0);

@@ -44,7 +44,11 @@ pub(in crate::provider) fn read_request(
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RequestBody<'a> {
-    #[serde(default, rename = "anthropic_version", deserialize_with = "tolerant::leaf")]
+    #[serde(
+        default,
+        rename = "anthropic_version",
+        deserialize_with = "tolerant::leaf"
+    )]
     anthropic_version: Option<Label>,
     #[serde(default, deserialize_with = "tolerant::leaf")]
     model_id: Option<Label>,

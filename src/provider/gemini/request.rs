@@ -75,7 +75,11 @@ struct RequestBody<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SettingsBody {
-    #[serde(default, alias = "max_output_tokens", deserialize_with = "tolerant::leaf")]
+    #[serde(
+        default,
+        alias = "max_output_tokens",
+        deserialize_with = "tolerant::leaf"
+    )]
     max_output_tokens: Count,
     #[serde(default, deserialize_with = "tolerant::leaf")]
     temperature: Option<f64>,
