@@ -17,7 +17,8 @@ use crate::record::{Delivery, Ending, Label};
 /// on the record: the time to the first piece of output, and at the end what was delivered. A stream that is read to
 /// its end is a `success`, one that gives an error is an `error`, one that is dropped before its end is `cancelled`.
 pub trait AuditStreamExt: Stream + Sized {
-    /// For a stream of raw bytes, as an HTTP client gives them: server-sent events split anywhere.
+    /// For a stream of raw bytes, as an HTTP client gives them, split anywhere: server-sent events, JSON lines or an array
+    /// (Ollama, Gemini), or messages of an event stream (Bedrock).
     fn audit_stream(self, call: &Span, provider: Provider) -> AuditedStream<Self, RawBytes> {
         AuditedStream::new(self, call, provider, RawBytes)
     }

@@ -325,13 +325,16 @@ impl Choice {
     }
 }
 
-/// A word in capitals in small letters; any other as it is.
-pub(super) fn in_small_letters(word: Label) -> Label {
-    let capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    if word.as_str().bytes().all(capital) {
-        Label::clip(&word.as_str().to_ascii_lowercase())
+/// Words in capitals in small letters; anything else as it is. What has a digit or is longer than words are may be a key,
+/// which has to be known as one further on.
+pub(super) fn in_small_letters(reason: Label) -> Label {
+    let is_word = |word: &str| {
+        word.len() <= LONGEST_WORD && word.bytes().all(|byte| byte.is_ascii_uppercase())
+    };
+    if reason.as_str().split('_').all(is_word) {
+        Label::clip(&reason.as_str().to_ascii_lowercase())
     } else {
-        word
+        reason
     }
 }
 
@@ -471,6 +474,7 @@ impl Serialize for Text<'_> {
     }
 }
 
+const LONGEST_WORD: usize = 16;
 /// Finish reasons of calls that a filter, a guardrail or a refusal stopped; the first that holds is the reason.
 const BLOCKING: &[&str] = &[
     "content_filter",

@@ -42,17 +42,14 @@ pub(super) fn thrown(class: &str, said: &[u8]) -> Said {
 }
 
 /// The name of an exception's class: without its namespace, and with a capital at its head, as in the header of an
-/// answer that is an error as a whole.
+/// answer that is an error as a whole. What is no word stays as it is.
 pub(super) fn class_of_exception(class: &Label) -> Label {
     let name = class.as_str();
     let name = name.rsplit_once('#').map_or(name, |(_, name)| name);
-    let mut letters = name.chars();
-    match letters.next() {
-        Some(first) => Label::join(&[
-            first.to_ascii_uppercase().encode_utf8(&mut [0; 4]),
-            letters.as_str(),
-        ]),
-        None => Label::clip("_OTHER"),
+    let is_word = name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    match name.split_at_checked(1).filter(|_| is_word) {
+        Some((first, rest)) => Label::join(&[&first.to_ascii_uppercase(), rest]),
+        None => Label::clip(name),
     }
 }
 
