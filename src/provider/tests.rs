@@ -3,6 +3,7 @@ mod counted;
 mod dashscope;
 mod gemini;
 mod others;
+mod requests;
 
 use proptest::prelude::*;
 

@@ -201,3 +201,17 @@ fn a_request_to_converse_says_its_settings_and_one_to_a_model_of_anthropic_is_an
         ("messages.create", Some(9))
     );
 }
+
+proptest! {
+    #[test]
+    fn damaged_messages_make_no_reader_panic(
+        at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut stream = messages();
+        let (at, cut) = (at.index(stream.len()), cut.index(stream.len()));
+        stream[at] = byte;
+        let whole = streamed(Provider::AwsBedrock, &[&stream], StreamEnd::Dropped);
+        let split = streamed(Provider::AwsBedrock, &[&stream[..cut], &stream[cut..]], StreamEnd::Dropped);
+        prop_assert_eq!(picture(&split), picture(&whole));
+    }
+}
