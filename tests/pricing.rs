@@ -156,7 +156,7 @@ fn shared_cost_vectors_are_priced_exactly() {
                 "embedding" => PricedOperation::Embeddings,
                 _ => PricedOperation::Generation,
             },
-            time: None,
+            ..PriceContext::default()
         };
         let usage = vector["usage"].to_string();
         let model = text(vector, "model");
