@@ -155,6 +155,9 @@ impl Totals {
         let ranked = extras.search_units;
         let by_unit =
             ranked.filter(|_| price(Item::SearchUnit).is_some() || usage.input_tokens.is_none());
+        if price(Item::SearchUnit).is_some() && ranked.is_none() {
+            return Err(NoPrice::NoUsage);
+        }
         let total = extras.total_tokens;
         let without_output = context.operation != PricedOperation::Generation
             || price(Item::Output) == Some(Usd::ZERO);
@@ -251,7 +254,7 @@ fn other_items(
     extras: &UsageExtras,
     totals: &Totals,
     tariff: &Tariff<'_>,
-) -> Result<[(Item, u64); 6], NoPrice> {
+) -> Result<[(Item, u64); 7], NoPrice> {
     let searches = extras.web_searches.unwrap_or(0);
     let search = if searches > 0 && tariff.own_price(Item::GroundedPrompt)?.is_some() {
         (Item::GroundedPrompt, 1)
@@ -261,12 +264,14 @@ fn other_items(
     // Who has no price for citations gives them away.
     let citations = extras.citation_tokens.unwrap_or(0);
     let cited = citations > 0 && tariff.own_price(Item::Citation)?.is_some();
+    let by_request = tariff.own_price(Item::Request)?.is_some();
     let writes = extras.cache_write_12h_input_tokens.unwrap_or(0);
     Ok([
         (Item::CacheWrite12h, writes),
         (Item::Citation, if cited { citations } else { 0 }),
         search,
         (Item::Image, extras.images.unwrap_or(0)),
+        (Item::Request, u64::from(by_request)),
         (Item::SearchUnit, totals.search_units),
         (Item::AudioTime, totals.audio_milliseconds),
     ])

@@ -40,6 +40,8 @@ pub enum Item {
     Output,
     /// Output spent on reasoning, where it has a price of its own.
     Reasoning,
+    /// The call itself.
+    Request,
     /// A unit of ranking documents.
     SearchUnit,
     /// Video input.
@@ -62,7 +64,7 @@ pub enum Unit {
 
 impl Item {
     /// All items, in the order of their names.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AudioCacheRead,
         Self::AudioInput,
         Self::AudioOutput,
@@ -80,6 +82,7 @@ impl Item {
         Self::Input,
         Self::Output,
         Self::Reasoning,
+        Self::Request,
         Self::SearchUnit,
         Self::VideoInput,
         Self::WebSearch,
@@ -106,6 +109,7 @@ impl Item {
             Self::Input => "input",
             Self::Output => "output",
             Self::Reasoning => "reasoning",
+            Self::Request => "request",
             Self::SearchUnit => "search_unit",
             Self::VideoInput => "video_input",
             Self::WebSearch => "web_search",
@@ -123,7 +127,11 @@ impl Item {
     pub const fn unit(self) -> Unit {
         match self {
             Self::AudioTime => Unit::Millisecond,
-            Self::GroundedPrompt | Self::Image | Self::SearchUnit | Self::WebSearch => Unit::Piece,
+            Self::GroundedPrompt
+            | Self::Image
+            | Self::Request
+            | Self::SearchUnit
+            | Self::WebSearch => Unit::Piece,
             _ => Unit::Token,
         }
     }

@@ -14,7 +14,7 @@ pub(super) fn canonical(name: &str) -> &str {
 const VERTEX: &str = "gcp.vertex_ai";
 
 /// Names as price maps, SDKs and older conventions have them, with the names of the OpenTelemetry GenAI conventions.
-const ALIASES: [(&str, &str); 34] = [
+const ALIASES: [(&str, &str); 32] = [
     ("aws_bedrock", "aws.bedrock"),
     ("az.ai.inference", "azure.ai.inference"),
     ("az.ai.openai", "azure.ai.openai"),
@@ -40,8 +40,6 @@ const ALIASES: [(&str, &str); 34] = [
     ("moonshotai", "moonshot_ai"),
     ("alibaba", "dashscope"),
     ("qwen", "dashscope"),
-    ("text-completion-codestral", "mistral_ai"),
-    ("codestral", "mistral_ai"),
     ("text-completion-openai", "openai"),
     ("together", "together_ai"),
     ("vertex", VERTEX),

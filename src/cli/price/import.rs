@@ -12,8 +12,8 @@ use crate::pricing::Imported;
 
 /// Make a price table of a LiteLLM price map, and print it
 ///
-/// Members without a price that a call could be billed by are left out, and counted on the standard error stream. The
-/// built-in table is made this way.
+/// Members without a price that a call could be billed by are left out, and counted on the standard error stream; so are
+/// those with no price but 0, which the map also says of what nobody looked up. The built-in table is made this way.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -25,6 +25,9 @@ pub(super) struct Import {
     /// Keep the models of this provider only; may stand several times
     #[arg(long)]
     provider: Vec<String>,
+    /// Take this model as free where all its prices are 0, by its name without the provider; may stand several times
+    #[arg(long, value_name = "MODEL")]
+    free: Vec<String>,
     /// What the table calls itself by, instead of the digest of the map
     #[arg(long)]
     version: Option<String>,
@@ -41,6 +44,7 @@ impl Import {
         let named = || self.file.display().to_string();
         let text = fs::read_to_string(&self.file).with_context(named)?;
         let mut imported = Imported::read(&text).with_context(named)?;
+        imported.keep_free(&self.free);
         if !self.provider.is_empty() {
             imported.keep_providers(&self.provider);
         }
@@ -58,7 +62,7 @@ impl Import {
         // A count for people; the table is whole without it.
         let _ = writeln!(
             io::stderr(),
-            "{models} models; {skipped} members of the map have no price that a call could be billed by"
+            "{models} models; {skipped} members of the map have no price that a call could be billed by, or none but 0"
         );
         Ok(Exit::Done)
     }

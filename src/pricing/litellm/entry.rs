@@ -27,7 +27,7 @@ pub(super) fn prices(name: &str, member: &RawValue) -> Option<ModelPrices> {
     let mode = text(&fields, "mode").unwrap_or_default();
     let mut prices = ModelPrices {
         provider: provider.to_owned(),
-        model: without_prefix(provider, name).unwrap_or(name).to_owned(),
+        model: model(provider, name).to_owned(),
         ..ModelPrices::default()
     };
     set_tiers(&mut prices.standard, &fields);
@@ -36,8 +36,20 @@ pub(super) fn prices(name: &str, member: &RawValue) -> Option<ModelPrices> {
     set_searches(&mut prices.standard, &fields, provider);
     prices.off_peak = off_peak(&fields);
     prices.uplifts = uplifts(&fields);
-    let billable = prices.standard.listed().any(|(_, price)| !price.is_zero());
-    billable.then_some(prices)
+    (!prices.standard.is_empty()).then_some(prices)
+}
+
+/// Whether all prices are 0.
+pub(super) fn is_free(prices: &ModelPrices) -> bool {
+    prices.standard.listed().all(|(_, price)| price.is_zero())
+}
+
+/// The model's name without the provider's prefix. One whose own name begins with it again keeps it, since whoever writes
+/// it once means the other model.
+fn model<'a>(provider: &str, name: &'a str) -> &'a str {
+    let bare = without_prefix(provider, name);
+    let once = bare.filter(|bare| without_prefix(provider, bare).is_none());
+    once.unwrap_or(name)
 }
 
 /// Prices under names of their own.

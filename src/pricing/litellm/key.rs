@@ -69,7 +69,7 @@ fn split_threshold(name: &str) -> Option<(&str, Option<u64>)> {
 const TIERS: [&str; 5] = ["balanced", "decisions", "flex", "priority", "ultrafast"];
 
 /// Prices of one unit. Of lengths of audio only those of transcriptions are such.
-const ITEMS: [(&str, Item); 18] = [
+const ITEMS: [(&str, Item); 19] = [
     ("cache_creation_input_token_cost", Item::CacheWrite),
     (
         "cache_creation_input_token_cost_above_12hr",
@@ -87,6 +87,7 @@ const ITEMS: [(&str, Item); 18] = [
     ("input_cost_per_image", Item::Image),
     ("input_cost_per_image_token", Item::ImageInput),
     ("input_cost_per_query", Item::SearchUnit),
+    ("input_cost_per_request", Item::Request),
     ("input_cost_per_second", Item::AudioTime),
     ("input_cost_per_token", Item::Input),
     ("input_cost_per_video_token", Item::VideoInput),

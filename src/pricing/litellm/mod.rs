@@ -11,7 +11,8 @@
 //! * `search_context_cost_per_query` is the price of a search with context of medium size, of Perplexity of low size; of
 //!   Gemini and Vertex AI without `web_search_billing_unit: per_query` it is the price of a grounded prompt.
 //! * Numbers in `provider_specific_entry` are uplifts: `fast` of speed, any other of a geography.
-//! * A member whose prices are all zero has none: the map says zero for what is free and for what is not known.
+//! * A member all of whose prices are 0 is left out, unless it is named as free: the map says 0 of what is free, of what a
+//!   subscription pays, and of what nobody looked up. A 0 beside other prices is a price.
 //!
 //! Names and rules as of package `litellm` 1.109.1 of 2026-11-12.
 
@@ -20,7 +21,7 @@ mod key;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -48,6 +49,8 @@ use crate::record::hex;
 pub struct Imported {
     document: Document,
     digest: String,
+    /// Models whose prices are all 0.
+    free: Vec<ModelPrices>,
     skipped: usize,
 }
 
@@ -60,12 +63,16 @@ impl Imported {
     pub fn read(json: &str) -> Result<Self, PriceTableError> {
         let members: BTreeMap<String, &RawValue> = parsed(json)?;
         let mut models: BTreeMap<(String, String), (Origin, ModelPrices)> = BTreeMap::new();
-        let mut skipped = 0;
+        let (mut free, mut skipped) = (Vec::new(), 0);
         for (name, member) in &members {
             let Some(prices) = entry::prices(name, member) else {
                 skipped += 1;
                 continue;
             };
+            if entry::is_free(&prices) {
+                free.push(prices);
+                continue;
+            }
             let origin = Origin::of(name, &prices);
             let key = (prices.provider.clone(), prices.model.clone());
             let known = models.get(&key);
@@ -91,6 +98,7 @@ impl Imported {
         Ok(Self {
             document,
             digest,
+            free,
             skipped,
         })
     }
@@ -101,10 +109,25 @@ impl Imported {
         self.document.models.len()
     }
 
-    /// How many members of the map have no price that a call could be billed by.
+    /// How many members of the map have no price that a call could be billed by, or none but 0.
     #[must_use]
     pub fn skipped(&self) -> usize {
-        self.skipped
+        self.skipped + self.free.len()
+    }
+
+    /// Takes models as free whose prices are all 0, by their names without the provider's prefix.
+    pub fn keep_free(&mut self, names: &[String]) {
+        let known: BTreeSet<(String, String)> = (self.document.models.iter())
+            .map(|prices| (prices.provider.clone(), prices.model.clone()))
+            .collect();
+        let named = |prices: &mut ModelPrices| {
+            let key = (prices.provider.clone(), prices.model.clone());
+            names.contains(&prices.model) && !known.contains(&key)
+        };
+        self.document.models.extend(self.free.extract_if(.., named));
+        self.document
+            .models
+            .sort_unstable_by(|one, other| one.key().cmp(&other.key()));
     }
 
     /// Keeps the models of these providers only, by any of their names.
