@@ -281,3 +281,6 @@ fn other_items(
 fn part(total: u64, part: u64) -> Result<u64, NoPrice> {
     total.checked_sub(part).ok_or(NoPrice::InconsistentUsage)
 }
+
+#[cfg(test)]
+mod tests;

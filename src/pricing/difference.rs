@@ -141,3 +141,72 @@ fn listed(provider: &str, model: &str, prices: &ModelPrices) -> Vec<ListedPrice>
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(models: &str) -> PriceTable {
+        let json = format!(r#"{{"version": "t", "source": "test", "models": [{models}]}}"#);
+        PriceTable::from_json(&json).unwrap()
+    }
+
+    fn row(price: &ListedPrice) -> String {
+        let above = price.above_tokens.unwrap_or(0);
+        let ListedPrice {
+            model,
+            class,
+            item,
+            price,
+            ..
+        } = price;
+        format!("{model} {class} {above} {item} {price}")
+    }
+
+    #[test]
+    fn every_price_is_listed_once_and_what_overrides_hide_is_not() {
+        let base = table(
+            r#"{"provider":"p","model":"m","aliases":["a"],"standard":{"input":"1.50","above":[{"tokens":5,"prices":{"input":"2"}}]},
+                "batch":{"input":"0.5"},"off_peak":{"prices":{"input":"0.1"},"windows":[]},"uplifts":{"geography":{"us":"1.10"}}}"#,
+        );
+        let over = table(
+            r#"{"provider":"p","model":"a","valid_from":"2026-01-01","standard":{"web_search":"0.01"}}"#,
+        );
+        let both = base.with_overrides(over);
+        let rows: Vec<String> = both.list().iter().map(row).collect();
+        let expected = [
+            "a standard 0 web_search 0.01",
+            "m batch 0 input 0.5",
+            "m off_peak 0 input 0.1",
+            "m standard 0 input 1.5",
+            "m standard 5 input 2",
+            "m uplift 0 geography.us 1.1",
+        ];
+        assert_eq!(rows, expected);
+        assert!(both.list()[0].is_of_provider("p"));
+        assert_eq!(both.list()[0].valid_from.as_deref(), Some("2026-01-01"));
+    }
+
+    #[test]
+    fn a_change_says_what_was_and_what_is() {
+        let before = table(
+            r#"{"provider":"p","model":"m","standard":{"input":"1","output":"2"}},{"provider":"p","model":"old","standard":{"input":"3"}}"#,
+        );
+        let after = table(
+            r#"{"provider":"p","model":"m","standard":{"input":"1.0","output":"4"}},{"provider":"p","model":"new","standard":{"input":"5"}}"#,
+        );
+        let changes: Vec<(String, Option<String>, Option<String>)> = before
+            .changes(&after)
+            .into_iter()
+            .map(|change| (row(&change.price), change.before, change.after))
+            .collect();
+        let text = |text: &str| Some(text.to_owned());
+        let expected = [
+            ("m standard 0 output 4".to_owned(), text("2"), text("4")),
+            ("new standard 0 input 5".to_owned(), None, text("5")),
+            ("old standard 0 input 3".to_owned(), text("3"), None),
+        ];
+        assert_eq!(changes, expected);
+        assert!(before.changes(&before).is_empty());
+    }
+}
