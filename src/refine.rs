@@ -97,7 +97,7 @@ impl Gate {
             operation: &call.operation,
             action: action(call),
             provider: call.provider.as_ref(),
-            model: names::at_start(call),
+            model: names::at_start(&call.request),
             tenant: call.actor.tenant.as_ref(),
             user_hash: user.map(|(_, hash)| *hash),
         }
@@ -120,7 +120,7 @@ impl Gate {
             Usage::default()
         };
         let (action, outcome, finish_reasons) = (action(call), Self::outcome(call), reasons(call));
-        let names = Names::of(call);
+        let names = Names::of(&call.request, &call.response);
         let body = CallRef {
             operation: &call.operation,
             action: &action,
