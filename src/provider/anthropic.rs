@@ -22,7 +22,7 @@ use crate::record::{Delivery, Label};
 #[derive(Default)]
 pub(super) struct Assembly {
     pub(super) answer: Answer,
-    usage: UsageBody,
+    usage: Box<UsageBody>,
 }
 
 impl Assembly {
