@@ -15,9 +15,9 @@ use crate::pricing::{Located, PriceContext, PriceTable, PricedOperation, Process
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
-    ContentHashes, CostRef, CostSource, Ending, Envelope, EnvelopeRef, Failure, HashField,
-    HashForm, Identified, JsonText, KeyedHash, Label, Message, Outcome, OutcomeRef, RawText,
-    RecordRef, ResponseRef, Sanitization, Status, TextError, Usage, UsageSource,
+    ContentHashes, CostRef, CostSource, DisclosedContent, Ending, Envelope, EnvelopeRef, Failure,
+    HashField, HashForm, Identified, JsonText, KeyedHash, Label, Message, Outcome, OutcomeRef,
+    RawText, RecordRef, ResponseRef, Sanitization, Status, TextError, Usage, UsageSource,
 };
 use crate::sanitize;
 use crate::semconv::{self, StartRef};
@@ -134,6 +134,7 @@ impl Gate {
             outcome: OutcomeRef::from(&outcome),
             duration_ns: call.duration_ns,
             hashes: &hashes,
+            disclosed: &DisclosedContent::NONE,
             usage: &usage,
             usage_source: if usage.is_empty() {
                 UsageSource::None
