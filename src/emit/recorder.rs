@@ -20,7 +20,7 @@ use crate::record::{
     AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, RecordRef, SystemEvent,
 };
 use crate::refine::{CapturedChange, Gate};
-use crate::semconv::{LogForm, SpanIdentity};
+use crate::semconv::{LogForm, SpanShows};
 
 /// The way from a captured call to the disk.
 #[derive(Debug)]
@@ -116,6 +116,11 @@ impl Recorder {
         self.metrics.as_ref()
     }
 
+    /// The rules that records are made by.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Time, identifiers and dice.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
@@ -189,7 +194,7 @@ impl Recorder {
     pub(crate) fn view(&self, view: SpanView) -> SpanView {
         match self.spans {
             Spans::Auto => view,
-            Spans::Always => SpanView::Sent(SpanIdentity::Hashed),
+            Spans::Always => SpanView::Sent(SpanShows::DEFAULT),
             Spans::Never => SpanView::None,
         }
     }
@@ -233,6 +238,7 @@ impl Recorder {
         let _open = self.open()?;
         let mut log = spare::take_log();
         log.write_start(&self.gate.start(call));
+        let view = view.showing(self.gate.start_shows());
         let started = self.lane().start(view, call.record_id, log.as_bytes());
         spare::put_log(log);
         let token = started?;
@@ -259,6 +265,7 @@ impl Recorder {
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
         let id = call.record_id;
+        let view = view.showing(self.gate.span_shows(&call));
         let mut log = spare::take_log();
         let mut measured = None;
         self.gate.refine(&call, |record| {

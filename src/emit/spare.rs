@@ -44,7 +44,9 @@ pub(super) fn take_log() -> LogForm {
 
 /// Keeps a buffer for the next log form.
 pub(super) fn put_log(log: LogForm) {
-    with(|spare| spare.log = Some(log));
+    if log.capacity() <= LARGEST_KEPT_BYTES {
+        with(|spare| spare.log = Some(log));
+    }
 }
 
 #[derive(Default)]
@@ -67,5 +69,5 @@ fn with<R>(work: impl FnOnce(&mut Spare) -> R) -> Option<R> {
 
 /// Calls, and texts, that a thread keeps.
 const MOST_KEPT: usize = 16;
-/// The largest room of a text that is kept.
+/// The largest room of a text, or of a log form, that is kept.
 const LARGEST_KEPT_BYTES: usize = 64 * 1024;

@@ -99,6 +99,12 @@ impl LogForm {
         self.length = self.bytes.len();
     }
 
+    /// How long a form fits without more memory.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The bytes of the `LogRecord` message.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

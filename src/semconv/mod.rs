@@ -18,7 +18,7 @@ pub use self::log::{LogForm, write_line};
 pub use self::read::{DecodedRecord, decode};
 pub use self::request::{Signal, scope_and_resource, write_item, write_request_head};
 pub use self::seal::{write_canonical, write_seal};
-pub use self::span::{SpanIdentity, write_span};
+pub use self::span::{SpanPart, SpanShows, write_span};
 pub(crate) use self::start::{StartRef, decode_start};
 
 /// Name of the instrumentation scope of everything that is sent.

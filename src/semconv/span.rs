@@ -2,32 +2,85 @@
 //!
 //! Name `{operation} {model}`, kind CLIENT, start and end from time and duration, status ERROR with the masked message
 //! where the call failed and unset otherwise (OpenTelemetry: never OK by an instrumentation). Attributes are those of
-//! the log form, byte for byte, but for `llm_audit.parent_span_id`, which is a field of a span, and `user.id`, which a
-//! span shows only where a rule says so; `user.hash` stands in for it.
+//! the log form, byte for byte, but for `llm_audit.parent_span_id`, which is a field of a span, and for what a span shows
+//! only where a rule says so, or not where one says so: see [`SpanPart`].
 
 use super::log;
 use super::read::{int_value, raw_key_value, text_value};
 use super::wire::{Field, Fields, Write as _};
 use crate::record::attribute;
 
-/// Whether a span shows the user's identifier or only its keyed hash.
+/// Parts of a record that its span shows or does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpanIdentity {
-    /// `user.hash` only.
-    Hashed,
-    /// `user.id` too.
-    Shown,
+#[repr(u8)]
+pub enum SpanPart {
+    /// `llm_audit.error.message` and the message of the status; shown unless said.
+    ErrorText = 1 << 7,
+    /// `gen_ai.input.messages`.
+    Input = 1 << 4,
+    /// `gen_ai.output.messages`.
+    Output = 1 << 5,
+    /// `gen_ai.system_instructions`.
+    SystemPrompt = 1 << 3,
+    /// `gen_ai.tool.definitions`.
+    Tools = 1 << 6,
+    /// `user.hash`; shown unless said.
+    UserHash = 1 << 2,
+    /// `user.id`.
+    UserId = 1 << 1,
+}
+
+impl SpanPart {
+    /// The part that an attribute is.
+    fn of_key(key: &[u8]) -> Option<Self> {
+        let named = |(row, part): &(&attribute::Attribute, Self)| {
+            (row.name.as_bytes() == key).then_some(*part)
+        };
+        PARTS.iter().find_map(named)
+    }
+}
+
+/// Which parts of its record a span shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanShows(u8);
+
+impl SpanShows {
+    /// The user's hash and the error's text, and no content.
+    pub const DEFAULT: Self = Self(SpanPart::UserHash as u8 | SpanPart::ErrorText as u8);
+
+    /// The same, and this part shown.
+    #[must_use]
+    pub const fn showing(self, part: SpanPart) -> Self {
+        Self(self.0 | part as u8)
+    }
+
+    /// The same, and this part not shown.
+    #[must_use]
+    pub const fn hiding(self, part: SpanPart) -> Self {
+        Self(self.0 & !(part as u8))
+    }
+
+    /// Whether this part is shown.
+    #[must_use]
+    pub const fn shows(self, part: SpanPart) -> bool {
+        self.0 & part as u8 != 0
+    }
+
+    /// Bits 1 to 7, each set where its part is not as in [`DEFAULT`](Self::DEFAULT).
+    pub(crate) const fn to_bits(self) -> u8 {
+        self.0 ^ Self::DEFAULT.0
+    }
+
+    /// What [`to_bits`](Self::to_bits) said; bit 0 says nothing.
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self((bits & !1) ^ Self::DEFAULT.0)
+    }
 }
 
 /// Appends the `Span` message of the call whose log form is given, with its [seal](super::write_seal) apart where that does
 /// not stand in it yet. `false`, with `out` as it was, where there is none: the record is no call, or has no place in a
 /// trace.
-pub fn write_span(
-    log_record: &[u8],
-    seal: &[u8],
-    identity: SpanIdentity,
-    out: &mut Vec<u8>,
-) -> bool {
+pub fn write_span(log_record: &[u8], seal: &[u8], shows: SpanShows, out: &mut Vec<u8>) -> bool {
     let Some(facts) = Facts::read(log_record) else {
         return false;
     };
@@ -53,8 +106,7 @@ pub fn write_span(
         if let (true, Field::Bytes(bytes)) = (number == u64::from(log::ATTRIBUTES), field) {
             let hidden = key_of(bytes).is_none_or(|key| {
                 key == attribute::PARENT_SPAN_ID.name.as_bytes()
-                    || (key == attribute::USER_ID.name.as_bytes()
-                        && identity == SpanIdentity::Hashed)
+                    || SpanPart::of_key(key).is_some_and(|part| !shows.shows(part))
             });
             if !hidden {
                 out.bytes_field(ATTRIBUTES, bytes);
@@ -62,7 +114,8 @@ pub fn write_span(
         }
     }
     if facts.failed {
-        write_status(out, facts.message);
+        let message = facts.message.filter(|_| shows.shows(SpanPart::ErrorText));
+        write_status(out, message);
     }
     out.fixed32_field(FLAGS, log::SAMPLED);
     true
@@ -141,6 +194,16 @@ fn write_status(out: &mut Vec<u8>, message: Option<&str>) {
     status.varint_field(STATUS_CODE, STATUS_ERROR);
     out.bytes_field(STATUS, &status);
 }
+
+const PARTS: [(&attribute::Attribute, SpanPart); 7] = [
+    (&attribute::INPUT_MESSAGES, SpanPart::Input),
+    (&attribute::OUTPUT_MESSAGES, SpanPart::Output),
+    (&attribute::SYSTEM_INSTRUCTIONS, SpanPart::SystemPrompt),
+    (&attribute::TOOL_DEFINITIONS, SpanPart::Tools),
+    (&attribute::ERROR_MESSAGE, SpanPart::ErrorText),
+    (&attribute::USER_HASH, SpanPart::UserHash),
+    (&attribute::USER_ID, SpanPart::UserId),
+];
 
 // Field numbers of `Span` and `Status` (trace/v1/trace.proto).
 const TRACE_ID: u32 = 1;

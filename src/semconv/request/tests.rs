@@ -11,7 +11,8 @@ use crate::record::keyring::Keyring;
 use crate::record::testing::{any_record, full_call};
 use crate::record::{AuditRecord, Body, Label, Timestamp, canonical};
 use crate::semconv::{
-    LogForm, SpanIdentity, decode, scope_and_resource, write_item, write_request_head, write_span,
+    LogForm, SpanPart, SpanShows, decode, scope_and_resource, write_item, write_request_head,
+    write_span,
 };
 
 fn encode(record: &AuditRecord) -> Vec<u8> {
@@ -109,7 +110,7 @@ fn the_span_is_a_view_with_the_users_hash_in_place_of_the_user() {
     assert!(write_span(
         &encode(&record),
         &[],
-        SpanIdentity::Hashed,
+        SpanShows::DEFAULT,
         &mut span
     ));
     let bytes = request(&record, &span);
@@ -161,7 +162,7 @@ proptest! {
         prop_assert!(!text(read.body.as_ref().unwrap()).contains(char::is_control));
         let mut span = Vec::new();
         let is_call = matches!(&record.body, Body::Call(call) if !call.operation.as_str().is_empty());
-        let shown = write_span(&log, &[], SpanIdentity::Shown, &mut span);
+        let shown = write_span(&log, &[], SpanShows::DEFAULT.showing(SpanPart::UserId), &mut span);
         prop_assert_eq!(shown, is_call && record.envelope.trace.is_some());
         let spans = ExportTraceServiceRequest::decode(request(&record, &span).as_slice()).unwrap();
         prop_assert_eq!(spans.resource_spans.len(), 1);
@@ -175,6 +176,6 @@ proptest! {
         damaged[at] ^= bytes.first().copied().unwrap_or(1) | 1;
         let _ = decode(&damaged, Some(&Label::clip("billing")));
         let mut out = Vec::new();
-        let _ = write_span(&damaged, &[], SpanIdentity::Hashed, &mut out);
+        let _ = write_span(&damaged, &[], SpanShows::DEFAULT, &mut out);
     }
 }
