@@ -1,5 +1,7 @@
 //! What a call allocates on its caller's thread.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "../benches/overhead/call.rs"]
 #[allow(dead_code, reason = "the benches make it too")]
 mod call;
