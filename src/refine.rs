@@ -138,16 +138,12 @@ impl Gate {
         spans::at_start(self.policy.narrowest().span_user)
     }
 
-    /// What the span of a call shows of its record.
-    pub(crate) fn span_shows(&self, call: &CapturedCall) -> SpanShows {
-        spans::shown(&self.policy.decide(&facts(call)).forms.span)
-    }
-
-    /// Gives the record of a call to `take`. It borrows from the call, whose raw text is to be wiped when this returns.
+    /// Gives the record of a call to `take`, and what its span shows of it. The record borrows from the call, whose raw
+    /// text is to be wiped when this returns.
     pub(crate) fn refine<R>(
         &self,
         call: &CapturedCall,
-        take: impl FnOnce(&RecordRef<'_>) -> R,
+        take: impl FnOnce(&RecordRef<'_>, SpanShows) -> R,
     ) -> R {
         let made = self.identified_anew(call);
         let identified = made.as_ref().or(call.identified.get());
@@ -194,10 +190,11 @@ impl Gate {
             cost: self.cost(call),
             sanitization: &Sanitization::skipped(),
         };
-        take(&RecordRef {
+        let record = RecordRef {
             envelope: envelope(call, identified, forms),
             body: BodyRef::Call(body),
-        })
+        };
+        take(&record, spans::shown(&forms.span))
     }
 
     /// The record of a change, its values masked. A value that is too long even so is replaced by a note that says how
@@ -478,7 +475,7 @@ mod tests {
         call.actor.tenant = Some(Label::clip(tenant));
         call.actor.user_id = Some(Label::clip(user));
         let hash = gate.start(call).user_hash.unwrap();
-        let of_record = gate.refine(call, |record| record.envelope.actor.user_hash);
+        let of_record = gate.refine(call, |record, _| record.envelope.actor.user_hash);
         assert_eq!(of_record, Some(hash));
         hash
     }

@@ -265,12 +265,12 @@ impl Recorder {
         start: Option<StartToken>,
     ) -> Result<FrameIndex, RecordFault> {
         let id = call.record_id;
-        let view = view.showing(self.gate.span_shows(&call));
         let mut log = spare::take_log();
-        let mut measured = None;
-        self.gate.refine(&call, |record| {
+        let (mut measured, mut view) = (None, view);
+        self.gate.refine(&call, |record, shows| {
             log.write_ref(record, Some(self.lane().stream()));
             measured = self.measure(record);
+            view = view.showing(shows);
         });
         spare::put_call(call);
         let written = self.try_as(on_failure, || {

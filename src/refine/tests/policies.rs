@@ -29,14 +29,12 @@ fn leave(gate: &Gate, call: &CapturedCall) -> Left {
     let mut form = LogForm::default();
     form.write_start(&gate.start(call));
     let start = form.as_bytes().to_vec();
-    gate.refine(call, |record| form.write_ref(record, None));
+    let shows = gate.refine(call, |record, shows| {
+        form.write_ref(record, None);
+        shows
+    });
     let mut span = Vec::new();
-    assert!(write_span(
-        form.as_bytes(),
-        &[],
-        gate.span_shows(call),
-        &mut span
-    ));
+    assert!(write_span(form.as_bytes(), &[], shows, &mut span));
     let record = semconv::decode(form.as_bytes(), call.service.as_ref())
         .unwrap()
         .record;
