@@ -55,6 +55,7 @@
 // Floor 0: words.
 pub mod record;
 // Floor 1: rules.
+pub mod policy;
 pub mod pricing;
 pub mod provider;
 pub mod sanitize;

@@ -1,12 +1,18 @@
 //! The gate: the only place where a captured call becomes a record, and raw text ends.
 //!
-//! Pure: keys, prices and rules come in, records go out. Content leaves as keyed hashes only; an error's text leaves
-//! with secrets and all that it repeats of the captured content masked; before and after values of changes leave with
-//! secrets masked; the user's identifier stands in the log form and its keyed hash beside it.
+//! Pure: keys, prices and a [policy](crate::policy) come in, records go out. Unless a rule says otherwise, content leaves as
+//! keyed hashes only; an error's text leaves with secrets and all that it repeats of the captured content masked; before
+//! and after values of changes leave with secrets masked; the user's identifier stands in the log form and its keyed hash
+//! beside it.
 
+mod disclosed;
+mod messages;
 mod names;
+mod spans;
+mod texts;
+mod values;
+mod withheld;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,16 +20,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 use self::names::Names;
+use self::texts::Texts;
+use crate::policy::{ContentForm, Facts, Forms, IdentityForm, Policy};
 use crate::pricing::{Located, Place, PriceContext, PriceTable, PricedOperation, Processing};
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
-    ContentHashes, CostRef, CostSource, Counted, Ending, Envelope, EnvelopeRef, Failure, HashField,
-    HashForm, Identified, JsonText, KeyedHash, Label, Message, Outcome, OutcomeRef, RawText,
-    RecordRef, ResponseRef, Sanitization, Status, TextError, Usage, UsageSource,
+    ContentHashes, ContentText, CostRef, CostSource, Counted, Envelope, EnvelopeRef, HashField,
+    HashForm, Identified, JsonText, KeyedHash, Label, OutcomeRef, RawText, RecordRef, ResponseRef,
+    Sanitization, Usage, UsageSource,
 };
 use crate::sanitize;
-use crate::semconv::{self, StartRef};
+use crate::semconv::{self, SpanShows, StartRef};
 
 /// The rules that records are made by.
 #[derive(Debug)]
@@ -31,6 +39,8 @@ pub struct Gate {
     keys: Arc<Keyring>,
     prices: PriceTable,
     price_table: Label,
+    policy: Policy,
+    content_bytes: usize,
     without_tenant: Arc<ContentHasher>,
     tenants: RwLock<HashMap<Label, Arc<ContentHasher>>>,
     located: RwLock<HashMap<Label, HashMap<Label, Option<Located>>>>,
@@ -73,9 +83,29 @@ impl Gate {
             keys,
             prices,
             price_table,
+            policy: Policy::builtin(),
+            content_bytes: ContentText::MAX_BYTES,
             tenants: RwLock::default(),
             located: RwLock::default(),
         }
+    }
+
+    /// The same with this policy. One content that it lets leave takes up to `content_bytes`, and never more than
+    /// [`ContentText::MAX_BYTES`].
+    #[must_use]
+    pub fn with_policy(self, policy: Policy, content_bytes: usize) -> Self {
+        let content_bytes = content_bytes.min(ContentText::MAX_BYTES);
+        Self {
+            policy,
+            content_bytes,
+            ..self
+        }
+    }
+
+    /// What may leave.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// The keys.
@@ -84,8 +114,8 @@ impl Gate {
         &self.keys
     }
 
-    /// What is known of a call that begins. The user stands in it as a keyed hash only, which is the narrowest form that
-    /// any rule could choose.
+    /// What is known of a call that begins. The user stands in it as a keyed hash, or not at all where any rule could
+    /// choose that.
     pub(crate) fn start<'a>(&self, call: &'a CapturedCall) -> StartRef<'a> {
         let identified = call.identified.get_or_init(|| self.identified(call));
         let made = self.identified_anew(call);
@@ -99,27 +129,42 @@ impl Gate {
             provider: call.provider.as_ref(),
             model: names::at_start(&call.request),
             tenant: call.actor.tenant.as_ref(),
-            user_hash: user.map(|(_, hash)| *hash),
+            user_hash: user
+                .filter(|_| self.policy.narrowest().user > IdentityForm::Omit)
+                .map(|(_, hash)| *hash),
         }
     }
 
-    /// Gives the record of a call to `take`. It borrows from the call, whose raw text is to be wiped when this returns.
+    /// What the span of a call shows of which only the start is recorded: the least that any rule could choose.
+    pub(crate) fn start_shows(&self) -> SpanShows {
+        spans::at_start(self.policy.narrowest().span_user)
+    }
+
+    /// Gives the record of a call to `take`, and what its span shows of it. The record borrows from the call, whose raw
+    /// text is to be wiped when this returns.
     pub(crate) fn refine<R>(
         &self,
         call: &CapturedCall,
-        take: impl FnOnce(&RecordRef<'_>) -> R,
+        take: impl FnOnce(&RecordRef<'_>, SpanShows) -> R,
     ) -> R {
         let made = self.identified_anew(call);
         let identified = made.as_ref().or(call.identified.get());
         let identified = identified.expect("a call that is not identified was identified anew");
-        let hashes = content_hashes(&identified.hasher, call);
+        let forms = self.policy.decide(&facts(call)).forms;
+        let hashes = content_hashes(&identified.hasher, call, forms);
+        let disclosed = disclosed::of_call(call, forms, self.content_bytes);
         let inference = semconv::dialect::is_inference(call.operation.as_str());
         let usage = if inference {
             call.response.usage
         } else {
             Usage::default()
         };
-        let (action, outcome, finish_reasons) = (action(call), Self::outcome(call), reasons(call));
+        let texts = Texts {
+            call,
+            forms,
+            hasher: &identified.hasher,
+        };
+        let (action, outcome, finish_reasons) = (action(call), texts.outcome(), texts.reasons());
         let names = Names::of(&call.request, &call.response);
         let body = CallRef {
             operation: &call.operation,
@@ -138,31 +183,35 @@ impl Gate {
             outcome: OutcomeRef::from(&outcome),
             duration_ns: call.duration_ns,
             hashes: &hashes,
+            disclosed: &disclosed,
             usage: &usage,
             usage_source: usage_source(&usage, call.response.counted),
             cost: self.cost(call),
             sanitization: &Sanitization::skipped(),
         };
-        take(&RecordRef {
-            envelope: envelope(call, identified),
+        let record = RecordRef {
+            envelope: envelope(call, identified, forms),
             body: BodyRef::Call(body),
-        })
+        };
+        take(&record, spans::shown(&forms.span))
     }
 
     /// The record of a change, its values masked. A value that is too long even so is replaced by a note that says how
     /// long it was.
     #[must_use]
     pub fn refine_change(&self, mut envelope: Envelope, change: CapturedChange) -> AuditRecord {
-        self.identify(&mut envelope.actor);
+        let forms = self.settle(&mut envelope);
         let hasher = self.hasher(envelope.actor.tenant.as_ref());
+        let value =
+            |value: Value| values::settled(&hasher, forms.change_values, HashField::Value, value);
         let key_hash =
             |key: RawText| hasher.hash(HashField::Credential, HashForm::Raw1, key.as_bytes());
         let body = Change {
             action: change.action,
             table_name: change.table_name,
             object_id: without_secrets(&change.object_id),
-            before_value: change.before_value.map(masked),
-            updated_values: change.updated_values.map(masked),
+            before_value: change.before_value.and_then(value),
+            updated_values: change.updated_values.and_then(value),
             changed_by_api_key: change.api_key.map(key_hash),
         };
         AuditRecord {
@@ -177,15 +226,33 @@ impl Gate {
         if let Body::Access(access) = &mut body {
             access.resource = access.resource.as_ref().map(without_secrets);
         }
-        self.identify(&mut envelope.actor);
+        self.settle(&mut envelope);
         AuditRecord { envelope, body }
     }
 
-    fn identify(&self, actor: &mut Actor) {
+    /// Gives user and metadata of a record that is no call's the forms in which they leave.
+    fn settle(&self, envelope: &mut Envelope) -> &Forms {
+        let actor = &mut envelope.actor;
+        let forms = self
+            .policy
+            .decide(&facts_of(envelope.service.as_ref(), actor))
+            .forms;
+        let hasher = self.hasher(actor.tenant.as_ref());
         if let Some(user) = &actor.user_id {
-            let hasher = self.hasher(actor.tenant.as_ref());
-            actor.user_hash = Some(hash_of(&hasher, HashField::User, user.as_str().as_bytes()));
+            let hash = || hash_of(&hasher, HashField::User, user.as_str().as_bytes());
+            actor.user_hash = (forms.user > IdentityForm::Omit).then(hash);
         }
+        actor.user_id.take_if(|_| forms.user < IdentityForm::Plain);
+        let settled = |text: JsonText| {
+            values::settled(
+                &hasher,
+                forms.metadata,
+                HashField::Metadata,
+                text.to_value(),
+            )
+        };
+        envelope.metadata = envelope.metadata.take().and_then(settled);
+        forms
     }
 
     /// What is worked out of a call once. What it was told before may have been told otherwise since.
@@ -217,41 +284,6 @@ impl Gate {
             known.tenant == call.actor.tenant && user == call.actor.user_id.as_ref()
         });
         (!holds).then(|| self.identified(call))
-    }
-
-    fn outcome(call: &CapturedCall) -> Outcome {
-        match &call.ending {
-            Ending::Answered => Outcome {
-                status: Status::Success,
-                reason: None,
-                error_type: None,
-                error_message: None,
-            },
-            Ending::Blocked(reason) => Outcome {
-                reason: Some(plain(call, reason)),
-                ..Outcome::because(Status::Blocked, "")
-            },
-            Ending::Cancelled(reason) => Outcome {
-                reason: Some(plain(call, reason)),
-                ..Outcome::because(Status::Cancelled, "")
-            },
-            Ending::Failed(failure) => Self::failed(call, failure),
-            Ending::Unreadable => Outcome::because(Status::Unknown, "answer_not_understood"),
-            Ending::Unseen => Outcome::because(Status::Unknown, "neither_answer_nor_error"),
-        }
-    }
-
-    fn failed(call: &CapturedCall, failure: &Failure) -> Outcome {
-        let message = failure
-            .message
-            .as_ref()
-            .map(|message| Message::clip(&masked_message(call, message)));
-        Outcome {
-            status: Status::Error,
-            reason: None,
-            error_type: Some(plain(call, &failure.error_type)),
-            error_message: message,
-        }
     }
 
     fn cost(&self, call: &CapturedCall) -> CostRef<'_> {
@@ -334,12 +366,42 @@ impl Gate {
     }
 }
 
+/// What a policy asks of a call.
+fn facts(call: &CapturedCall) -> Facts<'_> {
+    let model = call.request.model.as_ref().or(call.response.model.as_ref());
+    Facts {
+        operation: Some(call.operation.as_str()),
+        provider: call.provider.as_ref().map(Label::as_str),
+        model: model.map(Label::as_str),
+        ..facts_of(call.service.as_ref(), &call.actor)
+    }
+}
+
+/// What a policy asks of any record.
+fn facts_of<'a>(service: Option<&'a Label>, actor: &'a Actor) -> Facts<'a> {
+    Facts {
+        service: service.map(Label::as_str),
+        tenant: actor.tenant.as_ref().map(Label::as_str),
+        user: actor.user_id.as_ref().map(Label::as_str),
+        ..Facts::default()
+    }
+}
+
 /// Who, when and where of a call.
-fn envelope<'a>(call: &'a CapturedCall, identified: &Identified) -> EnvelopeRef<'a> {
+fn envelope<'a>(call: &'a CapturedCall, identified: &Identified, forms: &Forms) -> EnvelopeRef<'a> {
     let credential =
         |text: &RawText| hash_of(&identified.hasher, HashField::Credential, text.as_bytes());
     let actor = ActorRef {
-        user_hash: identified.user.as_ref().map(|(_, hash)| *hash),
+        user_id: call
+            .actor
+            .user_id
+            .as_ref()
+            .filter(|_| forms.user == IdentityForm::Plain),
+        user_hash: identified
+            .user
+            .as_ref()
+            .filter(|_| forms.user > IdentityForm::Omit)
+            .map(|(_, hash)| *hash),
         credential_hash: call.credential.as_ref().map(credential),
         ..ActorRef::from(&call.actor)
     };
@@ -354,73 +416,26 @@ fn envelope<'a>(call: &'a CapturedCall, identified: &Identified) -> EnvelopeRef<
     }
 }
 
-fn content_hashes(hasher: &ContentHasher, call: &CapturedCall) -> ContentHashes {
-    let hash = |field, content: &Option<Content>| {
-        content.as_ref().map(|content| hash(hasher, field, content))
+fn content_hashes(hasher: &ContentHasher, call: &CapturedCall, forms: &Forms) -> ContentHashes {
+    let hash = |form, field, content: &Option<Content>| {
+        let content = content.as_ref().filter(|_| form > ContentForm::Omit);
+        content.map(|content| hash(hasher, field, content))
     };
     ContentHashes {
-        system_prompt: hash(HashField::SystemPrompt, &call.system_prompt),
-        input: hash(HashField::Input, &call.input),
-        output: hash(HashField::Output, &call.response.output),
-        tools: hash(HashField::Tools, &call.tools),
+        system_prompt: hash(
+            forms.system_prompt,
+            HashField::SystemPrompt,
+            &call.system_prompt,
+        ),
+        input: hash(forms.input, HashField::Input, &call.input),
+        output: hash(forms.output, HashField::Output, &call.response.output),
+        tools: hash(forms.tools, HashField::Tools, &call.tools),
     }
-}
-
-/// Why the model stopped, masked.
-fn reasons(call: &CapturedCall) -> Cow<'_, [Label]> {
-    let reasons = &call.response.finish_reasons;
-    if reasons.iter().all(is_harmless) {
-        return Cow::Borrowed(reasons);
-    }
-    reasons.iter().map(|reason| plain(call, reason)).collect()
-}
-
-/// A word of low cardinality that an application or a provider chose. Words of small letters are as they are; anything
-/// else is masked as an error's text is, since it may repeat content or hold a secret.
-fn plain(call: &CapturedCall, word: &Label) -> Label {
-    if is_harmless(word) {
-        return word.clone();
-    }
-    Label::clip(&masked_message(call, &RawText::from(word.as_str())))
-}
-
-fn is_harmless(word: &Label) -> bool {
-    let harmless = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.');
-    word.as_str().len() <= 40 && word.as_str().bytes().all(harmless)
 }
 
 /// A text of an administration, secrets masked.
 fn without_secrets(text: &Label) -> Label {
     Label::clip(&sanitize::mask_secrets_in_text(text.as_str()))
-}
-
-fn masked_message(call: &CapturedCall, message: &RawText) -> String {
-    let contents = [
-        &call.system_prompt,
-        &call.input,
-        &call.response.output,
-        &call.tools,
-    ];
-    let captured: Vec<&[u8]> = contents
-        .into_iter()
-        .flatten()
-        .map(|content| content.raw().as_bytes())
-        .chain(call.credential.as_ref().map(RawText::as_bytes))
-        .collect();
-    let text = message.to_text();
-    sanitize::mask_repeated_content(&text, &captured)
-}
-
-fn masked(value: Value) -> JsonText {
-    let masked = sanitize::mask_secrets(value).value;
-    JsonText::from_value(&masked).unwrap_or_else(|error| {
-        let bytes = match error {
-            TextError::TooLong { length, .. } => length,
-            TextError::NotJson { .. } => 0,
-        };
-        let note = serde_json::json!({ "llm_audit.omitted": "too_long", "bytes": bytes });
-        JsonText::from_value(&note).expect("the note is short")
-    })
 }
 
 fn hash(hasher: &ContentHasher, field: HashField, content: &Content) -> KeyedHash {
@@ -458,6 +473,8 @@ const MAX_KEPT_MODELS: usize = 4096;
 
 #[cfg(test)]
 mod tests {
+    mod policies;
+
     use super::*;
     use crate::record::{RecordId, Timestamp};
 
@@ -472,7 +489,7 @@ mod tests {
         call.actor.tenant = Some(Label::clip(tenant));
         call.actor.user_id = Some(Label::clip(user));
         let hash = gate.start(call).user_hash.unwrap();
-        let of_record = gate.refine(call, |record| record.envelope.actor.user_hash);
+        let of_record = gate.refine(call, |record, _| record.envelope.actor.user_hash);
         assert_eq!(of_record, Some(hash));
         hash
     }

@@ -13,7 +13,7 @@ use crate::record::{Content, HashField, HashForm, ShortUnkeyedHash};
 /// Print the keyed hash of a value as records have it
 ///
 /// The value comes from the standard input. JSON is hashed in its canonical form (jcs1), so that spacing and the order of
-/// keys do not matter; other bytes are hashed as they come (raw1), so use `printf` rather than `echo`. A user or credential
+/// keys do not matter; other bytes are hashed as they come (raw1), so use `printf` rather than `echo`. A user, credential or error
 /// is always taken as it comes, without a line end behind it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -48,7 +48,7 @@ impl Hash {
         let mut given = Zeroizing::new(Vec::new());
         io::stdin().lock().read_to_end(&mut given)?;
         let value = match self.field {
-            HashField::User | HashField::Credential => without_line_end(&given),
+            HashField::User | HashField::Credential | HashField::Error => without_line_end(&given),
             _ => &given,
         };
         let tenant = self.tenant.as_deref();
@@ -78,7 +78,7 @@ impl Hash {
     ) -> io::Result<()> {
         let as_text = |value| std::str::from_utf8(value).ok().and_then(Content::canonical);
         let content = match (self.field, std::str::from_utf8(value)) {
-            (HashField::User | HashField::Credential, _) | (_, Err(_)) => None,
+            (HashField::User | HashField::Credential | HashField::Error, _) | (_, Err(_)) => None,
             _ if self.text => as_text(value),
             (_, Ok(text)) => Some(Content::of_text(text)),
         };
@@ -102,11 +102,14 @@ fn field() -> impl TypedValueParser<Value = HashField> {
         .try_map(|text| text.parse::<HashField>())
 }
 
-const FIELDS: [HashField; 6] = [
+const FIELDS: [HashField; 9] = [
     HashField::Credential,
+    HashField::Error,
     HashField::Input,
+    HashField::Metadata,
     HashField::Output,
     HashField::SystemPrompt,
     HashField::Tools,
     HashField::User,
+    HashField::Value,
 ];

@@ -19,6 +19,7 @@ mod exit;
 mod hash;
 mod key;
 mod keyring_file;
+mod policy;
 mod price;
 mod query;
 mod refused;
@@ -49,6 +50,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Hash(hash::Hash),
     Key(key::Key),
+    Policy(policy::PolicyCommand),
     Price(price::Price),
     Query(query::Query),
     Refused(refused::Refused),
@@ -81,6 +83,7 @@ fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
         Command::Doctor(doctor) => doctor.run(out),
         Command::Hash(hash) => hash.run(out),
         Command::Key(key) => key.run(out),
+        Command::Policy(policy) => policy.run(out),
         Command::Price(price) => price.run(out),
         Command::Query(query) => query.run(out),
         Command::Refused(refused) => refused.run(out),

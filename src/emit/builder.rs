@@ -19,12 +19,14 @@ use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
 use super::metrics::Metrics;
 use super::otlp::{Destination, Destinations};
+use super::policy_choice::PolicyChoice;
 use super::pulse::Pulse;
 use super::recorder::{Recorder, Spans};
 use super::sender::{self, Sender, SenderConfig, SenderError};
 use super::spool::{Consumer, Origin, Spool};
 use crate::clock::Clock;
 use crate::journal::{JournalError, JournalOptions, Writing};
+use crate::policy::{Policy, PolicyError};
 use crate::pricing::PriceTable;
 use crate::record::keyring::Keyring;
 use crate::record::{Label, SystemEvent};
@@ -47,6 +49,22 @@ pub enum BuildError {
     /// The keyring cannot be used.
     #[error(transparent)]
     Keyring(#[from] KeyringFileError),
+    /// The policy file cannot be read.
+    #[error("policy {path}: {source}", path = path.display())]
+    PolicyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The policy file has faults; all of them are told.
+    #[error("policy {path}: {faults}", path = path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        faults: PolicyError,
+    },
     /// The data directory cannot be made.
     #[error("data directory {path}: {source}", path = path.display())]
     DataDir {
@@ -99,6 +117,7 @@ pub struct AuditorBuilder {
     resource: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
     keyring: KeyringChoice,
+    policy: PolicyChoice,
     destinations: Destinations,
     delivery: Delivery,
     lines: Lines,
@@ -137,6 +156,7 @@ impl AuditorBuilder {
             resource: Vec::new(),
             data_dir: None,
             keyring: KeyringChoice::Default,
+            policy: PolicyChoice::Default,
             destinations: Destinations::default(),
             delivery: Delivery::Otlp,
             lines: Lines::Off,
@@ -191,6 +211,20 @@ impl AuditorBuilder {
     /// compared, and whoever loses the file can check nothing.
     pub fn generate_keyring(mut self) -> Self {
         self.keyring = KeyringChoice::GenerateInDataDir;
+        self
+    }
+
+    /// What may leave the process, by rules: a [`Policy`]. Unless said, that of `LLM_AUDIT_POLICY`, else the defaults: content
+    /// as keyed hashes only. Its digest is in the record of the start.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = PolicyChoice::Given(policy);
+        self
+    }
+
+    /// Path of a policy file; `LLM_AUDIT_POLICY`, else none. One that cannot be read, or has faults, fails
+    /// [`build`](Self::build). It is read once.
+    pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.policy = PolicyChoice::At(path.into());
         self
     }
 
@@ -355,6 +389,7 @@ impl AuditorBuilder {
     /// See [`BuildError`].
     pub fn build(self) -> Result<Auditor, BuildError> {
         self.check()?;
+        let policy = self.policy.read(&self.environment)?;
         let clock = Arc::new(Clock::system());
         let data_dir = self.chosen_data_dir();
         make_private(&data_dir).map_err(|source| BuildError::DataDir {
@@ -379,7 +414,7 @@ impl AuditorBuilder {
             Some(overrides) => builtin.with_overrides(overrides.clone()),
             None => builtin,
         };
-        let gate = Gate::new(keys, prices);
+        let gate = Gate::new(keys, prices).with_policy(policy, content_bytes(&self.spool));
         let disabled = self.environment.is_on("LLM_AUDIT_DISABLED");
         let recorder = Recorder::new(
             gate,
@@ -390,7 +425,11 @@ impl AuditorBuilder {
             (self.spans, self.modes),
         );
         let recorder = Arc::new(recorder.with_metrics(self.meter.clone().map(Metrics::new)));
-        let start = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "recording": if disabled { "off" } else { "on" } });
+        let start = serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "recording": if disabled { "off" } else { "on" },
+            "policy": recorder.gate().policy().digest().map_or("default", Label::as_str),
+        });
         recorder
             .system(SystemEvent::Start, &start)
             .map_err(|fault| BuildError::Start(io::Error::other(fault.to_string())))?;
@@ -544,6 +583,12 @@ impl AuditorBuilder {
         );
         Ok(Some(config))
     }
+}
+
+/// How long one content may be that a policy lets leave: four of them are a quarter of a segment, so that no record is too
+/// large for the spool because of them.
+fn content_bytes(spool: &JournalOptions) -> usize {
+    usize::try_from(spool.segment_bytes / 16).unwrap_or(usize::MAX)
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

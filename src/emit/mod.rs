@@ -25,6 +25,7 @@ mod percent;
     expect(dead_code, reason = "the processor's side")
 )]
 mod pipeline;
+mod policy_choice;
 mod pulse;
 mod recorder;
 mod room;

@@ -27,7 +27,7 @@ use opentelemetry::trace::SpanContext;
 use self::traces::{Counted, Traces};
 use super::spool::SpanView;
 use crate::record::{SpanId, Timestamp, TraceContext, TraceId};
-use crate::semconv::SpanIdentity;
+use crate::semconv::SpanShows;
 
 /// The spans of the pipelines that are watched for one auditor.
 #[derive(Default)]
@@ -115,7 +115,7 @@ impl Owner {
     /// How a call goes to trace backends whose span is this owner's.
     pub(crate) fn view(self) -> SpanView {
         match self {
-            Self::Taken => SpanView::Sent(SpanIdentity::Hashed),
+            Self::Taken => SpanView::Sent(SpanShows::DEFAULT),
             Self::Nobody | Self::Recorded => SpanView::None,
         }
     }

@@ -21,7 +21,7 @@ use crate::record::{
     AuditRecord, Body, CapturedCall, Envelope, Label, RecordId, RecordRef, SystemEvent,
 };
 use crate::refine::{CapturedChange, Gate};
-use crate::semconv::SpanIdentity;
+use crate::semconv::SpanShows;
 
 /// The way from a captured call to the disk.
 #[derive(Debug)]
@@ -117,6 +117,11 @@ impl Recorder {
         self.metrics.as_ref()
     }
 
+    /// The rules that records are made by.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Time, identifiers and dice.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
@@ -190,7 +195,7 @@ impl Recorder {
     pub(crate) fn view(&self, view: SpanView) -> SpanView {
         match self.spans {
             Spans::Auto => view,
-            Spans::Always => SpanView::Sent(SpanIdentity::Hashed),
+            Spans::Always => SpanView::Sent(SpanShows::DEFAULT),
             Spans::Never => SpanView::None,
         }
     }
@@ -234,6 +239,7 @@ impl Recorder {
         let _open = self.open()?;
         let mut rows = spare::take_rows();
         self.gate.start(call).write(&mut rows);
+        let view = view.showing(self.gate.start_shows());
         let started = self.lane().start(view, call.record_id, rows.as_bytes());
         spare::put_rows(rows);
         let token = started?;
@@ -261,10 +267,11 @@ impl Recorder {
     ) -> Result<FrameIndex, RecordFault> {
         let id = call.record_id;
         let mut rows = spare::take_rows();
-        let mut measured = None;
-        self.gate.refine(&call, |record| {
+        let (mut measured, mut view) = (None, view);
+        self.gate.refine(&call, |record, shows| {
             self.lane().write_rows(record, &mut rows);
             measured = self.measure(record);
+            view = view.showing(shows);
         });
         spare::put_call(call);
         let written = self.try_as(on_failure, || {

@@ -46,7 +46,9 @@ pub(super) fn take_rows() -> RowForm {
 
 /// Keeps a buffer for the next row form.
 pub(super) fn put_rows(rows: RowForm) {
-    with(|spare| spare.rows = Some(rows));
+    if rows.capacity() <= LARGEST_KEPT_BYTES {
+        with(|spare| spare.rows = Some(rows));
+    }
 }
 
 #[derive(Default)]
@@ -69,5 +71,5 @@ fn with<R>(work: impl FnOnce(&mut Spare) -> R) -> Option<R> {
 
 /// Calls, and texts, that a thread keeps.
 const MOST_KEPT: usize = 16;
-/// The largest room of a text that is kept.
+/// The largest room of a text, or of a log form, that is kept.
 const LARGEST_KEPT_BYTES: usize = 64 * 1024;

@@ -3,9 +3,10 @@
 
 use super::fields::{AuditRecord, Body, Severity};
 use super::{
-    Access, AccessOutcome, Actor, Call, Change, ContentHashes, Cost, CostSource, Envelope,
-    JsonText, KeyedHash, Label, Message, Outcome, RecordId, Request, Response, Sanitization,
-    Status, StreamPosition, System, SystemEvent, Timestamp, TraceContext, Usage, UsageSource, Usd,
+    Access, AccessOutcome, Actor, Call, Change, ContentHashes, Cost, CostSource, DisclosedContent,
+    Envelope, JsonText, KeyedHash, Label, Message, Outcome, RecordId, Request, Response,
+    Sanitization, Status, StreamPosition, System, SystemEvent, Timestamp, TraceContext, Usage,
+    UsageSource, Usd,
 };
 
 /// A record that borrows all that it says.
@@ -65,6 +66,7 @@ pub(crate) struct CallRef<'a> {
     pub(crate) outcome: OutcomeRef<'a>,
     pub(crate) duration_ns: Option<u64>,
     pub(crate) hashes: &'a ContentHashes,
+    pub(crate) disclosed: &'a DisclosedContent,
     pub(crate) usage: &'a Usage,
     pub(crate) usage_source: UsageSource,
     pub(crate) cost: CostRef<'a>,
@@ -188,6 +190,7 @@ impl<'a> From<&'a Call> for CallRef<'a> {
             outcome: OutcomeRef::from(&call.outcome),
             duration_ns: call.duration_ns,
             hashes: &call.hashes,
+            disclosed: &call.disclosed,
             usage: &call.usage,
             usage_source: call.usage_source,
             cost: CostRef::from(&call.cost),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{KeyedHash, Label, Message, Usage, Usd};
+use super::{ContentText, KeyedHash, Label, Message, Usage, Usd};
 
 /// One call of a model, from its start to its last word.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Call {
     pub duration_ns: Option<u64>,
     /// Keyed hashes of the content.
     pub hashes: ContentHashes,
+    /// Content that a rule lets leave.
+    pub disclosed: DisclosedContent,
     /// Tokens.
     pub usage: Usage,
     /// Where the token counts come from.
@@ -130,6 +132,30 @@ pub struct ContentHashes {
     pub output: Option<KeyedHash>,
     /// Of the tool definitions.
     pub tools: Option<KeyedHash>,
+}
+
+/// What was sent to and received from the model, as far as rules let it leave; nothing by default. In the form of the
+/// OpenTelemetry GenAI conventions where the gate knows the form it came in, else as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DisclosedContent {
+    /// The system prompt (`gen_ai.system_instructions`).
+    pub system_prompt: Option<ContentText>,
+    /// The messages sent (`gen_ai.input.messages`).
+    pub input: Option<ContentText>,
+    /// The messages received (`gen_ai.output.messages`).
+    pub output: Option<ContentText>,
+    /// The tool definitions (`gen_ai.tool.definitions`).
+    pub tools: Option<ContentText>,
+}
+
+impl DisclosedContent {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        system_prompt: None,
+        input: None,
+        output: None,
+        tools: None,
+    };
 }
 
 named! {

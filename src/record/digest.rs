@@ -83,8 +83,12 @@ impl HashForm {
 pub enum HashField {
     /// The credential that a call or change was made with.
     Credential,
+    /// The text of an error.
+    Error,
     /// The messages that were sent to the model.
     Input,
+    /// Metadata.
+    Metadata,
     /// The messages that came back.
     Output,
     /// The system prompt.
@@ -93,6 +97,8 @@ pub enum HashField {
     Tools,
     /// The user's identifier.
     User,
+    /// A value of a change, before or after.
+    Value,
 }
 
 impl HashField {
@@ -101,11 +107,14 @@ impl HashField {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Credential => "credential",
+            Self::Error => "error",
             Self::Input => "input",
+            Self::Metadata => "metadata",
             Self::Output => "output",
             Self::SystemPrompt => "system_prompt",
             Self::Tools => "tools",
             Self::User => "user",
+            Self::Value => "value",
         }
     }
 }
@@ -115,11 +124,14 @@ impl HashField {
     pub(crate) fn prefix(self) -> &'static [u8] {
         match self {
             Self::Credential => b"llm-audit/credential/v1\0",
+            Self::Error => b"llm-audit/error/v1\0",
             Self::Input => b"llm-audit/input/v1\0",
+            Self::Metadata => b"llm-audit/metadata/v1\0",
             Self::Output => b"llm-audit/output/v1\0",
             Self::SystemPrompt => b"llm-audit/system_prompt/v1\0",
             Self::Tools => b"llm-audit/tools/v1\0",
             Self::User => b"llm-audit/user/v1\0",
+            Self::Value => b"llm-audit/value/v1\0",
         }
     }
 }
@@ -130,16 +142,19 @@ impl FromStr for HashField {
     fn from_str(text: &str) -> Result<Self, DigestError> {
         [
             Self::Credential,
+            Self::Error,
             Self::Input,
+            Self::Metadata,
             Self::Output,
             Self::SystemPrompt,
             Self::Tools,
             Self::User,
+            Self::Value,
         ]
         .into_iter()
         .find(|field| field.as_str() == text)
         .ok_or(DigestError {
-            expected: "credential, input, output, system_prompt, tools or user",
+            expected: "credential, error, input, metadata, output, system_prompt, tools, user or value",
             length: text.len(),
         })
     }

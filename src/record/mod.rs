@@ -68,8 +68,8 @@ pub(crate) use self::borrowed::{
     ActorRef, BodyRef, CallRef, CostRef, EnvelopeRef, OutcomeRef, RecordRef, ResponseRef,
 };
 pub use self::call::{
-    Call, ContentHashes, Cost, CostSource, Delivery, Outcome, Request, Response, Sanitization,
-    SanitizationStatus, Status, UsageSource,
+    Call, ContentHashes, Cost, CostSource, Delivery, DisclosedContent, Outcome, Request, Response,
+    Sanitization, SanitizationStatus, Status, UsageSource,
 };
 pub(crate) use self::captured::Identified;
 pub use self::captured::{
@@ -85,7 +85,7 @@ pub use self::money::{Usd, UsdError};
 pub use self::parse::RecordError;
 pub(crate) use self::parse::{Fields, OwnedValue};
 pub(crate) use self::text::exact_json;
-pub use self::text::{JsonText, Label, Message, TextError};
+pub use self::text::{ContentText, JsonText, Label, Message, TextError};
 pub use self::time::{Timestamp, TimestampError};
 pub use self::usage::{Usage, UsageExtras, UsageFacts};
 pub(crate) use self::walk::{FieldName, Sink, Value};

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use super::attribute::{self, Attribute, Role};
 use super::fields::{AuditRecord, Body};
 use super::{
-    Access, Actor, Call, Change, ContentHashes, Cost, Delivery, Envelope, Label, Mac, Outcome,
-    Request, Response, Sanitization, SanitizationStatus, StreamPosition, System, TraceContext,
-    Usage,
+    Access, Actor, Call, Change, ContentHashes, Cost, Delivery, DisclosedContent, Envelope, Label,
+    Mac, Outcome, Request, Response, Sanitization, SanitizationStatus, StreamPosition, System,
+    TraceContext, Usage,
 };
 
 /// Fields do not make up a record.
@@ -211,6 +211,12 @@ impl Fields {
                 input: self.text(&attribute::INPUT_HASH)?,
                 output: self.text(&attribute::OUTPUT_HASH)?,
                 tools: self.text(&attribute::TOOLS_HASH)?,
+            },
+            disclosed: DisclosedContent {
+                system_prompt: self.text(&attribute::SYSTEM_INSTRUCTIONS)?,
+                input: self.text(&attribute::INPUT_MESSAGES)?,
+                output: self.text(&attribute::OUTPUT_MESSAGES)?,
+                tools: self.text(&attribute::TOOL_DEFINITIONS)?,
             },
             usage: self.usage()?,
             usage_source: self.required(&attribute::USAGE_SOURCE, Self::text)?,

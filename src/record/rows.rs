@@ -47,6 +47,11 @@ impl RowForm {
         self.length = 0;
     }
 
+    /// Bytes that its buffer takes up.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The form.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]

@@ -82,6 +82,7 @@ fn call() -> Call {
             output: hash("a"),
             tools: hash("b"),
         },
+        disclosed: DisclosedContent::NONE,
         usage: Usage {
             input_tokens: Some(300),
             output_tokens: Some(70),
@@ -136,6 +137,10 @@ fn any_json() -> impl Strategy<Value = JsonText> {
         0..4,
     )
     .prop_map(|map| JsonText::from_value(&serde_json::json!(map)).unwrap())
+}
+
+fn any_content() -> impl Strategy<Value = ContentText> {
+    ".{0,40}".prop_map(|text| serde_json::json!([text]).to_string().parse().unwrap())
 }
 
 fn any_int() -> impl Strategy<Value = u64> {
@@ -249,7 +254,10 @@ fn any_call() -> impl Strategy<Value = Call> {
         ),
         2,
     );
-    let hashes = vec(option::of(any_hash()), 4);
+    let hashes = (
+        vec(option::of(any_hash()), 4),
+        vec(option::of(any_content()), 4),
+    );
     let choices = (
         proptest::sample::select(Status::ALL),
         proptest::sample::select(UsageSource::ALL),
@@ -262,10 +270,19 @@ fn any_call() -> impl Strategy<Value = Call> {
         ".{0,30}",
     );
     (any_label(), labels, ints, doubles, hashes, choices, lists).prop_map(
-        |(operation, mut labels, mut ints, mut doubles, mut hashes, choices, lists)| {
+        |(
+            operation,
+            mut labels,
+            mut ints,
+            mut doubles,
+            (mut hashes, mut contents),
+            choices,
+            lists,
+        )| {
             let mut label = || labels.pop().flatten();
             let mut int = || ints.pop().flatten();
             let mut hash = || hashes.pop().flatten();
+            let mut content = || contents.pop().flatten();
             let (status, usage_source, sanitized, (streamed, priced, port)) = choices;
             let (finish_reasons, classes, message) = lists;
             // JSON has one zero only where it is not negative, and integral doubles come back as integers.
@@ -312,6 +329,12 @@ fn any_call() -> impl Strategy<Value = Call> {
                     input: hash(),
                     output: hash(),
                     tools: hash(),
+                },
+                disclosed: DisclosedContent {
+                    system_prompt: content(),
+                    input: content(),
+                    output: content(),
+                    tools: content(),
                 },
                 usage: Usage {
                     input_tokens: int(),

@@ -237,6 +237,49 @@ impl FromStr for JsonText {
     }
 }
 
+/// Content that a rule lets leave: a JSON value as its exact text, at most 256 KiB.
+///
+/// Its `Debug` shows its size and none of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ContentText(Box<str>);
+
+impl ContentText {
+    /// The longest text of one content, in bytes.
+    pub const MAX_BYTES: usize = 256 * 1024;
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ContentText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ContentText({} bytes)", self.0.len())
+    }
+}
+
+impl FromStr for ContentText {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(TextError::TooLong {
+                length: text.len(),
+                limit: Self::MAX_BYTES,
+                unit: "bytes",
+            });
+        }
+        let fault = |error: serde_json::Error| TextError::NotJson {
+            line: error.line(),
+            column: error.column(),
+        };
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(fault)?;
+        Ok(Self(text.into()))
+    }
+}
+
 /// A value's text with sorted keys and exact numbers, whatever order its maps keep.
 pub(crate) fn exact_json(value: &serde_json::Value) -> String {
     sorted(value).to_string()
@@ -309,6 +352,24 @@ mod tests {
         );
         assert!("é".repeat(500).parse::<Message>().is_ok());
         assert!("é".repeat(501).parse::<Message>().is_err());
+    }
+
+    #[test]
+    fn a_content_text_is_json_of_limited_length_and_its_debug_shows_none_of_it() {
+        let of_length = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
+        assert!(
+            of_length(ContentText::MAX_BYTES)
+                .parse::<ContentText>()
+                .is_ok()
+        );
+        assert!(
+            of_length(ContentText::MAX_BYTES + 1)
+                .parse::<ContentText>()
+                .is_err()
+        );
+        assert!("[1,".parse::<ContentText>().is_err());
+        let text: ContentText = "\"hunter2\"".parse().unwrap();
+        assert_eq!(format!("{text:?}"), "ContentText(9 bytes)");
     }
 
     #[test]

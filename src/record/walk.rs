@@ -4,7 +4,9 @@ use super::attribute::{self, Attribute, Role};
 use super::borrowed::{BodyRef, CallRef, CostRef, EnvelopeRef, RecordRef};
 use super::digest::KEYED_HASH_BYTES;
 use super::money::USD_BYTES;
-use super::{Access, Change, Delivery, KeyedHash, Label, Sanitization, System, Usage, hex};
+use super::{
+    Access, Change, ContentText, Delivery, KeyedHash, Label, Sanitization, System, Usage, hex,
+};
 use uuid::Uuid;
 
 /// The name of a field during a walk.
@@ -174,10 +176,17 @@ impl<S: Sink> Walk<'_, S> {
         self.label(&attribute::CLIENT_ADDRESS, envelope.actor.client_address);
         self.given(&attribute::ERROR_TYPE, call.outcome.error_type);
         self.label(&attribute::CONVERSATION_ID, envelope.actor.conversation);
+        self.content(&attribute::INPUT_MESSAGES, call.disclosed.input.as_ref());
         self.text(&attribute::OPERATION_NAME, call.operation.as_str());
+        self.content(&attribute::OUTPUT_MESSAGES, call.disclosed.output.as_ref());
         self.label(&attribute::PROVIDER_NAME, call.provider);
         self.request(call);
         self.response(call);
+        self.content(
+            &attribute::SYSTEM_INSTRUCTIONS,
+            call.disclosed.system_prompt.as_ref(),
+        );
+        self.content(&attribute::TOOL_DEFINITIONS, call.disclosed.tools.as_ref());
         self.usage(call.usage);
         self.text(&attribute::ACTION, call.action.as_str());
         self.cost(&call.cost);
@@ -395,6 +404,12 @@ impl<S: Sink> Walk<'_, S> {
     fn label(&mut self, row: &'static Attribute, label: Option<&Label>) {
         if let Some(label) = label {
             self.text(row, label.as_str());
+        }
+    }
+
+    fn content(&mut self, row: &'static Attribute, text: Option<&ContentText>) {
+        if let Some(text) = text {
+            self.text(row, text.as_str());
         }
     }
 

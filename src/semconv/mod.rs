@@ -21,7 +21,7 @@ pub use self::read::{DecodedRecord, decode};
 pub use self::request::{Signal, scope_and_resource, write_item, write_request_head};
 pub(crate) use self::seal::{Seal, read_rows, write_canonical};
 pub(crate) use self::span::SpanForm;
-pub use self::span::SpanIdentity;
+pub use self::span::{SpanPart, SpanShows};
 pub(crate) use self::start::{StartRef, decode_start};
 
 /// Name of the instrumentation scope of everything that is sent.

@@ -2,23 +2,80 @@
 //!
 //! Name `{operation} {model}`, kind CLIENT, start and end from time and duration, status ERROR with the masked message
 //! where the call failed and unset otherwise (OpenTelemetry: never OK by an instrumentation). Attributes are those of
-//! the log form, byte for byte, but for `llm_audit.parent_span_id`, which is a field of a span, and `user.id`, which a
-//! span shows only where a rule says so; `user.hash` stands in for it.
+//! the log form, byte for byte, but for `llm_audit.parent_span_id`, which is a field of a span, and for what a span shows
+//! only where a rule says so, or not where one says so: see [`SpanPart`].
 
 use super::attributes::Attributes;
 use super::facts::Facts;
 use super::log;
 use super::seal::Seal;
 use super::wire::Write as _;
-use crate::record::attribute;
+use crate::record::attribute::{self, Attribute};
 
-/// Whether a span shows the user's identifier or only its keyed hash.
+/// Parts of a record that its span shows or does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpanIdentity {
-    /// `user.hash` only.
-    Hashed,
-    /// `user.id` too.
-    Shown,
+#[repr(u8)]
+pub enum SpanPart {
+    /// `llm_audit.error.message` and the message of the status; shown unless said.
+    ErrorText = 1 << 7,
+    /// `gen_ai.input.messages`.
+    Input = 1 << 4,
+    /// `gen_ai.output.messages`.
+    Output = 1 << 5,
+    /// `gen_ai.system_instructions`.
+    SystemPrompt = 1 << 3,
+    /// `gen_ai.tool.definitions`.
+    Tools = 1 << 6,
+    /// `user.hash`; shown unless said.
+    UserHash = 1 << 2,
+    /// `user.id`.
+    UserId = 1 << 1,
+}
+
+impl SpanPart {
+    /// The part that a row is.
+    fn of(row: &Attribute) -> Option<Self> {
+        let numbered =
+            |(part, own): &(&Attribute, Self)| (part.number == row.number).then_some(*own);
+        PARTS.iter().find_map(numbered)
+    }
+}
+
+/// Which parts of its record a span shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanShows(u8);
+
+impl SpanShows {
+    /// The user's hash and the error's text, and no content.
+    pub const DEFAULT: Self = Self(SpanPart::UserHash as u8 | SpanPart::ErrorText as u8);
+
+    /// The same, and this part shown.
+    #[must_use]
+    pub const fn showing(self, part: SpanPart) -> Self {
+        Self(self.0 | part as u8)
+    }
+
+    /// The same, and this part not shown.
+    #[must_use]
+    pub const fn hiding(self, part: SpanPart) -> Self {
+        Self(self.0 & !(part as u8))
+    }
+
+    /// Whether this part is shown.
+    #[must_use]
+    pub const fn shows(self, part: SpanPart) -> bool {
+        self.0 & part as u8 != 0
+    }
+
+    /// Bits 1 to 7, each set where its part is not as in [`DEFAULT`](Self::DEFAULT).
+    pub(crate) const fn to_bits(self) -> u8 {
+        self.0 ^ Self::DEFAULT.0
+    }
+
+    /// What [`to_bits`](Self::to_bits) said; bit 0 says nothing.
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self((bits & !1) ^ Self::DEFAULT.0)
+    }
 }
 
 /// A span in a buffer that is used again.
@@ -34,12 +91,7 @@ pub(crate) struct SpanForm {
 impl SpanForm {
     /// Replaces what the buffer holds by the `Span` message of the call whose row form is given. False where there is none:
     /// the record is no call, or has no place in a trace. Then what the buffer holds means nothing.
-    pub(crate) fn write_rows(
-        &mut self,
-        rows: &[u8],
-        seal: &Seal<'_>,
-        identity: SpanIdentity,
-    ) -> bool {
+    pub(crate) fn write_rows(&mut self, rows: &[u8], seal: &Seal<'_>, shows: SpanShows) -> bool {
         let complete = |facts: &Facts<'_>| {
             facts.trace_id.len() == 16 && facts.span_id.len() == 8 && !facts.operation.is_empty()
         };
@@ -50,12 +102,16 @@ impl SpanForm {
         let mut attributes = Attributes::of_span(&mut self.bytes, &self.head);
         attributes.write_rows(rows, |row| {
             row.number != attribute::PARENT_SPAN_ID.number
-                && (row.number != attribute::USER_ID.number || identity == SpanIdentity::Shown)
+                && SpanPart::of(row).is_none_or(|part| shows.shows(part))
         });
         attributes.write_seal(seal);
         self.head.clear();
         if facts.failed() {
-            write_status(&mut self.head, facts.error_message);
+            let message = facts.error_message;
+            write_status(
+                &mut self.head,
+                message.filter(|_| shows.shows(SpanPart::ErrorText)),
+            );
         }
         self.head.fixed32_field(FLAGS, log::SAMPLED);
         attributes.write_bytes(&self.head);
@@ -97,6 +153,16 @@ fn write_status(out: &mut Vec<u8>, message: Option<&[u8]>) {
     status.varint_field(STATUS_CODE, STATUS_ERROR);
     out.bytes_field(STATUS, &status);
 }
+
+const PARTS: [(&Attribute, SpanPart); 7] = [
+    (&attribute::INPUT_MESSAGES, SpanPart::Input),
+    (&attribute::OUTPUT_MESSAGES, SpanPart::Output),
+    (&attribute::SYSTEM_INSTRUCTIONS, SpanPart::SystemPrompt),
+    (&attribute::TOOL_DEFINITIONS, SpanPart::Tools),
+    (&attribute::ERROR_MESSAGE, SpanPart::ErrorText),
+    (&attribute::USER_HASH, SpanPart::UserHash),
+    (&attribute::USER_ID, SpanPart::UserId),
+];
 
 // Field numbers of `Span` and `Status` (trace/v1/trace.proto).
 const TRACE_ID: u32 = 1;

@@ -12,11 +12,12 @@ use crate::source::{Kind, Source};
 const RAW: [&str; 2] = ["CapturedCall", "RawText"];
 
 /// Rooms and files that may name them.
-const ROOMS: [&str; 5] = [
+const ROOMS: [&str; 6] = [
     "src/emit/",
     "src/provider/",
     "src/record/",
     "src/refine.rs",
+    "src/refine/",
     "src/sanitize/",
 ];
 
@@ -305,6 +306,7 @@ mod tests {
             "src/emit/layer.rs",
             "src/emit/guard/mod.rs",
             "src/refine.rs",
+            "src/refine/",
             "src/provider/sse.rs",
             "src/sanitize/mod.rs",
         ] {

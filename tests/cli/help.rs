@@ -9,6 +9,8 @@ fn every_command_has_help_with_an_example() {
         &["key", "generate"],
         &["key", "list"],
         &["key", "rotate"],
+        &["policy"],
+        &["policy", "check"],
         &["query"],
         &["query", "access"],
         &["query", "calls"],

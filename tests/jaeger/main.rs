@@ -234,8 +234,13 @@ fn jaeger_alone_takes_the_spans_and_the_records_wait_loudly_for_a_collector() {
     assert_each_once(&recorded, &raw);
 }
 
-/// Attributes of changes, accesses and records about the trail, and of calls whose application sanitizes or describes them.
-const OF_OTHERS: [&str; 5] = [
+/// Attributes of changes, accesses and records about the trail, and of calls whose application sanitizes or describes them,
+/// or has a rule that lets content leave.
+const OF_OTHERS: [&str; 9] = [
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.definitions",
     "llm_audit.access.",
     "llm_audit.change.",
     "llm_audit.metadata",

@@ -62,10 +62,11 @@ fn is_switch(value: &str) -> bool {
         .any(|word| value.eq_ignore_ascii_case(word))
 }
 
-const OURS: [&str; 3] = [
+const OURS: [&str; 4] = [
     "LLM_AUDIT_DATA_DIR",
     "LLM_AUDIT_DISABLED",
     "LLM_AUDIT_KEYRING",
+    "LLM_AUDIT_POLICY",
 ];
 /// What the collector's configuration and its scripts read, and what tests do: how their variables begin.
 const OF_OTHERS: [&str; 7] = [

@@ -67,7 +67,7 @@ fn an_instrumented_function_becomes_one_record_with_all_that_is_known() {
     assert!(call.duration_ns.is_some());
     assert_eq!(
         written.view,
-        SpanView::Sent(crate::semconv::SpanIdentity::Hashed)
+        SpanView::Sent(crate::semconv::SpanShows::DEFAULT)
     );
 }
 

@@ -12,7 +12,7 @@ use crate::emit::pipeline::{Claimed, Owner, Pipelines, key_of};
 use crate::emit::recorder::Recorder;
 use crate::emit::spool::SpanView;
 use crate::record::TraceContext;
-use crate::semconv::SpanIdentity;
+use crate::semconv::SpanShows;
 
 /// Where a call stands, and who sends its span.
 pub(super) struct Placed {
@@ -160,7 +160,7 @@ fn place_alone(
     let view = if ended && !learned.guess(recorder.pipelines()) {
         SpanView::None
     } else {
-        SpanView::Sent(SpanIdentity::Hashed)
+        SpanView::Sent(SpanShows::DEFAULT)
     };
     let clock = recorder.clock();
     let of = |context: Context| key_of(context.span().span_context());
@@ -197,7 +197,7 @@ pub(crate) fn place_guard(clock: &Clock) -> (TraceContext, SpanView) {
         span_id: clock.span_id(),
         parent_span_id,
     };
-    (trace, SpanView::Sent(SpanIdentity::Hashed))
+    (trace, SpanView::Sent(SpanShows::DEFAULT))
 }
 
 const WATCHED: u8 = 1;

@@ -17,7 +17,7 @@ use crate::journal::JournalOptions;
 use crate::record::keyring::Keyring;
 use crate::record::testing::full_call;
 use crate::record::{AuditRecord, Label, Timestamp};
-use crate::semconv::SpanIdentity;
+use crate::semconv::SpanShows;
 
 /// A spool with what goes with it.
 struct Trail {
@@ -82,7 +82,7 @@ impl Trail {
     /// So many calls that are spans too.
     fn calls(&self, count: usize) {
         for _ in 0..count {
-            self.write(self.record(), SpanView::Sent(SpanIdentity::Hashed));
+            self.write(self.record(), SpanView::Sent(SpanShows::DEFAULT));
         }
         self.publish();
     }

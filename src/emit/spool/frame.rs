@@ -6,7 +6,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 0 | version: 3 |
-//! | 1 | flags: bit 0 the record is sent as a span too, bit 1 the span shows the user's identifier |
+//! | 1 | flags: bit 0 the record is sent as a span too; bits 1 to 7 what it shows otherwise than by default: bit 1 the user's identifier shown, bit 2 its hash hidden, bits 3 to 6 system prompt, input, output, tools shown, bit 7 the error's text hidden |
 //! | 2..18 | record id |
 //! | 18..26 | the record's number in its stream; all ones in a start |
 //! | 26.. | the [row form](crate::record::rows) of the record; of a start the [start form](crate::semconv::StartRef) |
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::journal::FrameKind;
 use crate::record::{Label, RecordId};
-use crate::semconv::{SpanIdentity, scope_and_resource};
+use crate::semconv::{SpanShows, scope_and_resource};
 
 /// Kind of a frame that says that something began.
 pub(crate) const START: FrameKind = FrameKind(1);
@@ -35,23 +35,30 @@ pub(crate) enum SpanView {
     /// Not at all: somebody else's span is the span of this call, or there is none.
     None,
     /// As a span.
-    Sent(SpanIdentity),
+    Sent(SpanShows),
 }
 
 impl SpanView {
+    /// The same, where it is a span one that shows this.
+    pub(crate) fn showing(self, shows: SpanShows) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Sent(_) => Self::Sent(shows),
+        }
+    }
+
     fn flags(self) -> u8 {
         match self {
             Self::None => 0,
-            Self::Sent(SpanIdentity::Hashed) => 1,
-            Self::Sent(SpanIdentity::Shown) => 3,
+            Self::Sent(shows) => SENT | shows.to_bits(),
         }
     }
 
     fn from_flags(flags: u8) -> Self {
-        match flags & 3 {
-            1 => Self::Sent(SpanIdentity::Hashed),
-            3 => Self::Sent(SpanIdentity::Shown),
-            _ => Self::None,
+        if flags & SENT == 0 {
+            Self::None
+        } else {
+            Self::Sent(SpanShows::from_bits(flags))
         }
     }
 }
@@ -163,16 +170,19 @@ impl KnownOrigin {
 const VERSION: u8 = 3;
 const META_VERSION: u8 = 1;
 const HEAD: usize = 26;
+const SENT: u8 = 1;
 const NO_SEQ: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::semconv::SpanPart;
 
     #[test]
     fn the_payload_is_frozen() {
         let id = RecordId::from_parts(0x0192_3456_789a, [0xff; 10]);
-        let head_of = head(SpanView::Sent(SpanIdentity::Shown), id, Some(0x0102));
+        let shown = SpanShows::DEFAULT.showing(SpanPart::UserId);
+        let head_of = head(SpanView::Sent(shown), id, Some(0x0102));
         let payload = [&head_of[..], b"rows"].concat();
         let golden = [
             &[3, 3][..],
@@ -187,14 +197,20 @@ mod tests {
         let frame = Frame::read(&payload).unwrap();
         assert_eq!(
             (frame.seq, frame.rows, frame.view),
-            (
-                Some(0x0102),
-                &b"rows"[..],
-                SpanView::Sent(SpanIdentity::Shown)
-            )
+            (Some(0x0102), &b"rows"[..], SpanView::Sent(shown))
         );
         let payload = head(SpanView::None, id, None);
         assert_eq!(Frame::read(&payload).unwrap().seq, None);
+    }
+
+    #[test]
+    fn what_a_span_shows_comes_back_from_its_flags() {
+        for flags in 0..=u8::MAX {
+            let view = SpanView::from_flags(flags);
+            let expected = if flags & SENT == 0 { 0 } else { flags };
+            assert_eq!(view.flags(), expected);
+        }
+        assert_eq!(SpanView::Sent(SpanShows::DEFAULT).flags(), SENT);
     }
 
     #[test]

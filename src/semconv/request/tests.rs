@@ -12,7 +12,7 @@ use crate::record::rows::RowForm;
 use crate::record::testing::{any_record, full_call};
 use crate::record::{AuditRecord, Body, Label, RecordRef, Timestamp, canonical};
 use crate::semconv::{
-    LogForm, Seal, SpanForm, SpanIdentity, decode, scope_and_resource, write_item,
+    LogForm, Seal, SpanForm, SpanPart, SpanShows, decode, scope_and_resource, write_item,
     write_request_head,
 };
 
@@ -33,14 +33,14 @@ fn rows(record: &AuditRecord) -> Vec<u8> {
 }
 
 /// The span of a row form, with a seal of no meaning.
-fn span(rows: &[u8], identity: SpanIdentity) -> Option<Vec<u8>> {
+fn span(rows: &[u8], shows: SpanShows) -> Option<Vec<u8>> {
     let seal = Seal {
         seq: 7,
         key: "mac-1970-01-01",
         code: &[7; 32],
     };
     let mut form = SpanForm::default();
-    let written = form.write_rows(rows, &seal, identity);
+    let written = form.write_rows(rows, &seal, shows);
     written.then(|| form.as_bytes().to_vec())
 }
 
@@ -130,7 +130,7 @@ fn the_span_is_a_view_with_the_users_hash_in_place_of_the_user() {
         code: &code,
     };
     let mut form = SpanForm::default();
-    assert!(form.write_rows(&rows(&record), &seal, SpanIdentity::Hashed));
+    assert!(form.write_rows(&rows(&record), &seal, SpanShows::DEFAULT));
     let bytes = request(&record, form.as_bytes());
     let decoded = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
     let span = &decoded.resource_spans[0].scope_spans[0].spans[0];
@@ -179,7 +179,7 @@ proptest! {
         prop_assert_eq!(table(&read.attributes).len(), expected);
         prop_assert!(!text(read.body.as_ref().unwrap()).contains(char::is_control));
         let is_call = matches!(&record.body, Body::Call(call) if !call.operation.as_str().is_empty());
-        let shown = span(&rows(&record), SpanIdentity::Shown);
+        let shown = span(&rows(&record), SpanShows::DEFAULT.showing(SpanPart::UserId));
         prop_assert_eq!(shown.is_some(), is_call && record.envelope.trace.is_some());
         let span = shown.unwrap_or_default();
         let spans = ExportTraceServiceRequest::decode(request(&record, &span).as_slice()).unwrap();
@@ -196,7 +196,7 @@ proptest! {
         let mut damaged = rows(&full_call());
         let at = at % damaged.len();
         damaged[at] ^= bytes.first().copied().unwrap_or(1) | 1;
-        let _ = span(&damaged, SpanIdentity::Hashed);
+        let _ = span(&damaged, SpanShows::DEFAULT);
         let mut form = LogForm::default();
         let seal = Seal { seq: 0, key: "k", code: &[0; 32] };
         let _ = form.write_rows(&damaged, &seal);

@@ -152,7 +152,7 @@ fn only_what_is_durable_is_sent() {
 fn beginnings_are_not_sent_and_records_without_a_view_are_no_spans() {
     let trail = Trail::new();
     let lane = trail.lane();
-    let view = SpanView::Sent(SpanIdentity::Hashed);
+    let view = SpanView::Sent(SpanShows::DEFAULT);
     let begun = trail.record();
     let mut rows = crate::record::rows::RowForm::default();
     rows.write(&crate::record::RecordRef::from(&begun));
