@@ -520,6 +520,60 @@ mod tests {
         }
     }
 
+    /// What the record of a call says that it cost, who says so, and whether it names a table.
+    fn cost(gate: &Gate, call: &CapturedCall) -> (String, &'static str, bool) {
+        gate.refine(call, |record, _| match &record.body {
+            BodyRef::Call(CallRef {
+                cost:
+                    CostRef::Known {
+                        exact,
+                        source,
+                        price_table,
+                    },
+                ..
+            }) => (exact.to_string(), source.as_str(), price_table.is_some()),
+            BodyRef::Call(CallRef {
+                cost: CostRef::Unknown { reason },
+                ..
+            }) => ((*reason).to_owned(), "none", false),
+            _ => panic!("the record of a call is about a call"),
+        })
+    }
+
+    #[test]
+    fn a_call_costs_what_the_provider_states_or_what_the_table_says_of_its_place() {
+        let time = Timestamp::from_unix_nanos(0);
+        let keys = Arc::new(Keyring::generate(time, [[1; 32], [9; 32]]));
+        let own = r#"{"version":"1","source":"contract","models":[{"provider":"vertex_ai","model":"claude",
+            "standard":{"input":"1","output":"2","image_input":"10"},"uplifts":{"regional_endpoint":"1.5"}}]}"#;
+        let own = PriceTable::from_json(own).unwrap();
+        let gate = Gate::new(keys, PriceTable::builtin().with_overrides(own));
+        let id = RecordId::from_parts(0, [0; 10]);
+        let mut call = CapturedCall::new(id, time, Label::clip("chat"));
+        assert_eq!(
+            cost(&gate, &call),
+            ("unknown_model".to_owned(), "none", false)
+        );
+        call.provider = Some(Label::clip("gcp.vertex_ai"));
+        call.request.model = Some(Label::clip("claude"));
+        assert_eq!(cost(&gate, &call), ("no_usage".to_owned(), "none", false));
+        call.response.usage.input_tokens = Some(1_000_000);
+        call.response.usage.output_tokens = Some(0);
+        assert_eq!(cost(&gate, &call), ("1".to_owned(), "local", true));
+        call.server_address = Some(Label::clip("europe-west1-aiplatform.googleapis.com"));
+        assert_eq!(cost(&gate, &call), ("1.5".to_owned(), "local", true));
+        call.response.extras.image_input_tokens = Some(100_000);
+        assert_eq!(cost(&gate, &call), ("2.85".to_owned(), "local", true));
+        call.response.extras.stated_cost = "0.25".parse().ok();
+        assert_eq!(cost(&gate, &call), ("0.25".to_owned(), "provider", false));
+        // An agent's own span has no cost, whatever it says: that of the calls inside is theirs.
+        call.operation = Label::clip("invoke_agent");
+        assert_eq!(
+            cost(&gate, &call),
+            ("not_an_inference".to_owned(), "none", false)
+        );
+    }
+
     #[test]
     fn a_captured_change_shows_none_of_its_values() {
         let change = CapturedChange {

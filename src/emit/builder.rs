@@ -375,6 +375,14 @@ impl AuditorBuilder {
     /// Prices that are asked before the built-in ones, and before those of an earlier call of this: of a contract, of
     /// models that are not built in, or a whole LiteLLM price map. They are read with
     /// [`PriceTable::from_json`], [`PriceTable::from_litellm`], or [`PriceTable::read`] for either.
+    ///
+    /// ```
+    /// use llm_audit::{Auditor, pricing::PriceTable};
+    /// let contract = r#"{"version": "2026-11", "source": "our contract", "models": [
+    ///     {"provider": "openai", "model": "gpt-5.4", "standard": {"input": "2", "output": "12"}}]}"#;
+    /// let builder = Auditor::builder().prices(PriceTable::read(contract)?);
+    /// # Ok::<(), llm_audit::pricing::PriceTableError>(())
+    /// ```
     pub fn prices(mut self, overrides: PriceTable) -> Self {
         self.prices = Some(match self.prices.take() {
             Some(earlier) => earlier.with_overrides(overrides),

@@ -45,7 +45,8 @@ impl OffPeak {
         let minutes = time.unix_nanos() / NANOS_A_MINUTE;
         let minute = u16::try_from(minutes % MINUTES_A_DAY).expect("a day has 1440 minutes");
         // 1970-01-01 was a Thursday.
-        let weekday = u8::try_from((minutes / MINUTES_A_DAY + 3) % 7 + 1).expect("at most 7");
+        let weekday =
+            u8::try_from((minutes / MINUTES_A_DAY + 3) % 7 + 1).expect("a week has seven days");
         let holds = self.windows.iter().any(|window| {
             let today = window.days.is_empty() || window.days.contains(&Weekday(weekday));
             today && window.hours.iter().any(|hours| hours.hold_at(minute))

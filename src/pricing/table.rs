@@ -39,7 +39,17 @@
 //! # Ok::<(), llm_audit::pricing::PriceTableError>(())
 //! ```
 //!
-//! The built-in table is made by `llm-audit price import` out of the LiteLLM price map; `source` in it says of which.
+//! The built-in table is made out of the LiteLLM price map, of which `source` in it says which; the models that the map has
+//! for free are named, since a 0 of it may also mean that nobody looked:
+//!
+//! ```sh
+//! llm-audit price import model_prices_and_context_window.json --version 2026-11-12 --valid-from 2026-11-12 \
+//!   --origin "list prices as collected in the LiteLLM price map, package litellm 1.109.1 of 2026-11-12" \
+//!   $(printf -- '--provider %s ' openai azure azure_ai anthropic gemini vertex_ai bedrock xai deepseek mistral groq cohere \
+//!     perplexity dashscope voyage together_ai fireworks_ai moonshot zai minimax cerebras databricks) \
+//!   $(printf -- '--free %s ' command-a-plus-05-2026 glm-4.5-flash glm-4.7-flash omni-moderation-latest \
+//!     omni-moderation-2024-09-26) > src/pricing/prices.json
+//! ```
 
 use std::collections::BTreeMap;
 

@@ -25,7 +25,7 @@ use crate::pricing::PriceTable;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
-Examples:
+Example:
   llm-audit price --provider anthropic --model claude-sonnet-4-5 --usage '{\"input_tokens\": 1000, \"output_tokens\": 500}'
   llm-audit price --provider deepseek --model deepseek-v4-pro --usage '{\"prompt_tokens\": 1000, \"completion_tokens\": 500}' \\
     --context '{\"billing_time\": \"2026-11-22T02:30:00Z\"}' --format json

@@ -68,6 +68,7 @@ impl UsageBody {
         let add =
             |sum: u64, detail: &CacheDetailBody| sum.checked_add(detail.input_tokens.addend()?);
         let sum = self.cache_details.iter().filter(hour).try_fold(0, add);
+        let sum = sum.and_then(|sum| Count::of(sum).known());
         sum.filter(|_| !self.cache_details.is_empty())
     }
 }

@@ -8,7 +8,7 @@ fn of(format: UsageFormat, json: &str) -> UsageFacts {
 }
 
 /// Input, output, cache reads, cache writes, reasoning.
-fn counts(usage: &Usage) -> [Option<u64>; 5] {
+fn counts_of(usage: &Usage) -> [Option<u64>; 5] {
     [
         usage.input_tokens,
         usage.output_tokens,
@@ -120,7 +120,7 @@ fn totals_include_their_parts_whatever_a_provider_includes() {
             [Some(26), Some(298), None, None, None],
         ),
     ] {
-        assert_eq!(counts(&of(format, json).usage), expected, "{json}");
+        assert_eq!(counts_of(&of(format, json).usage), expected, "{json}");
     }
 }
 
@@ -346,6 +346,22 @@ proptest! {
         sorted.sort_unstable();
         for format in UsageFormat::ALL {
             prop_assert_eq!(of(format, &text(&members)), of(format, &text(&sorted)));
+        }
+    }
+
+    #[test]
+    fn every_count_is_one_that_the_wire_can_carry(counts in prop::collection::vec(any::<u64>(), 3)) {
+        let json = format!(
+            r#"{{"inputTokens":{0},"cacheReadInputTokens":{1},"cacheDetails":[{{"ttl":"1h","inputTokens":{0}}},{{"ttl":"1h","inputTokens":{2}}}],
+                "promptTokenCount":{0},"toolUsePromptTokenCount":{1},"candidatesTokenCount":{1},"thoughtsTokenCount":{2},
+                "input_tokens":{0},"cache_read_input_tokens":{1},"output_tokens":{2},"completion_tokens":{1},"reasoning_tokens":{2}}}"#,
+            counts[0], counts[1], counts[2],
+        );
+        for format in UsageFormat::ALL {
+            let usage = of(format, &json).usage;
+            for count in counts_of(&usage).into_iter().chain([usage.cache_write_1h_input_tokens]) {
+                prop_assert!(count.is_none_or(|count| i64::try_from(count).is_ok()));
+            }
         }
     }
 

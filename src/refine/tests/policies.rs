@@ -7,9 +7,10 @@ use proptest::sample::select;
 
 use super::*;
 use crate::policy::Group;
-use crate::record::{Ending, Failure, SystemEvent, TraceContext, canonical};
+use crate::record::rows::RowForm;
+use crate::record::{Ending, Failure, SystemEvent, TraceContext};
 use crate::record::{SpanId, System, TraceId};
-use crate::semconv::{LogForm, write_span};
+use crate::semconv::{LogForm, Seal, SpanForm};
 
 /// Everything that leaves of a call.
 struct Left {
@@ -26,22 +27,33 @@ fn gate(policy: &str) -> Gate {
 }
 
 fn leave(gate: &Gate, call: &CapturedCall) -> Left {
-    let mut form = LogForm::default();
-    form.write_start(&gate.start(call));
-    let start = form.as_bytes().to_vec();
+    let mut rows = RowForm::default();
+    gate.start(call).write(&mut rows);
+    let start = rows.as_bytes().to_vec();
     let shows = gate.refine(call, |record, shows| {
-        form.write_ref(record, None);
+        rows.write(record);
         shows
     });
-    let mut span = Vec::new();
-    assert!(write_span(form.as_bytes(), &[], shows, &mut span));
-    let record = semconv::decode(form.as_bytes(), call.service.as_ref())
-        .unwrap()
-        .record;
+    let seal = Seal {
+        seq: 0,
+        key: "k",
+        code: &[0; 32],
+    };
+    let (mut log, mut span) = (LogForm::default(), SpanForm::default());
+    assert!(log.write_rows(rows.as_bytes(), &seal));
+    assert!(span.write_rows(rows.as_bytes(), &seal, shows));
+    let mut record = Vec::new();
+    let service = call.service.as_ref();
+    assert!(semconv::write_canonical(
+        rows.as_bytes(),
+        service,
+        0,
+        &mut record
+    ));
     Left {
-        record: String::from_utf8(canonical::bytes(&record)).unwrap(),
-        log: form.as_bytes().to_vec(),
-        span,
+        record: String::from_utf8(record).unwrap(),
+        log: log.as_bytes().to_vec(),
+        span: span.as_bytes().to_vec(),
         start,
     }
 }
