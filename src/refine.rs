@@ -17,7 +17,7 @@ use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
     ContentHashes, CostRef, CostSource, Ending, Envelope, EnvelopeRef, Failure, HashField,
     HashForm, Identified, JsonText, KeyedHash, Label, Message, Outcome, OutcomeRef, RawText,
-    RecordRef, ResponseRef, Sanitization, Status, TextError, Usage, UsageSource,
+    RecordRef, ResponseRef, Status, TextError, Usage, UsageSource,
 };
 use crate::sanitize;
 use crate::semconv::{self, StartRef};
@@ -141,7 +141,7 @@ impl Gate {
                 UsageSource::Provider
             },
             cost: self.cost(call),
-            sanitization: &Sanitization::skipped(),
+            sanitization: &call.sanitization,
         };
         take(&RecordRef {
             envelope: envelope(call, identified),

@@ -50,6 +50,9 @@ impl<'b> Anchors<'b> {
             None => bits(&block.map(is_anchor)),
             Some(more) => bits(&block.map(|b| is_anchor(b) | u8::from(more[usize::from(b)]))),
         };
+        if rest.len() < BLOCK {
+            self.left &= (1 << rest.len()) - 1;
+        }
         self.next += BLOCK;
     }
 }

@@ -110,7 +110,9 @@ fn beginning(view: &View<'_>, floor: usize, at: usize) -> usize {
     let mut start = at;
     while start > lowest {
         let byte = view.before(start);
+        // "Your date of birth? It's …": a few words are no sentence of their own.
         let ends_sentence = byte.is_some_and(|b| b".!?;".contains(&b))
+            && at - start > SHORT_SENTENCE
             && view.byte(start).is_some_and(|b| b.is_ascii_whitespace());
         let ends_paragraph = byte == Some(b'\n') && view.byte(start) == Some(b'\n');
         // `no. 12` is no end of a sentence.
@@ -203,5 +205,7 @@ const OF_THINGS: &[&str] = &[
     "upc", "uuid", "version",
 ];
 
+/// How long a sentence is that leans on the one before it.
+const SHORT_SENTENCE: usize = 12;
 /// Twice as many bytes as words are read from.
 const ROOM: usize = 160;

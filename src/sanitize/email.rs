@@ -42,38 +42,33 @@ pub(super) fn around(place: &Place<'_, '_>, at: usize) -> Option<(Range<usize>, 
 fn end_of_domain(place: &Place<'_, '_>, start: usize) -> Option<usize> {
     let view = place.view;
     let mut last = start;
-    let mut good = None;
     loop {
         let end = view.run(last, LABEL_BYTES + 1, is_label);
         let label = view.slice(last..end);
-        let trimmed = label.iter().rev().take_while(|b| **b == b'-').count();
-        let label = &label[..label.len() - trimmed];
         if label.is_empty() || label.len() > LABEL_BYTES || label[0] == b'-' {
-            break;
+            return None;
         }
-        if last > start && is_top_label(label) {
-            good = Some(last + label.len());
-        }
-        let goes_on = trimmed == 0
+        let goes_on = !label.ends_with(b"-")
             && view.byte(end) == Some(b'.')
             && view.byte(end + 1).is_some_and(is_label)
             && end - start < DOMAIN_BYTES;
-        if !goes_on {
-            // Of `user@host.example.1`, the last label decides.
-            good = good.filter(|good| *good == last + label.len());
-            break;
+        if goes_on {
+            last = end + 1;
+            continue;
         }
-        last = end + 1;
+        // A hyphen behind the last label (`anna@example.com-and`) is none of it.
+        let is_international = label.len() > 4 && label[..4].eq_ignore_ascii_case(b"xn--");
+        let hyphen = label.iter().position(|b| *b == b'-');
+        let length = hyphen.filter(|_| !is_international).unwrap_or(label.len());
+        let is_host = last > start && is_top_label(&label[..length], is_international);
+        return (is_host && view.byte(end) != Some(b'@')).then_some(last + length);
     }
-    let end = good?;
-    (view.byte(end) != Some(b'@')).then_some(end)
 }
 
-fn is_top_label(label: &[u8]) -> bool {
+fn is_top_label(label: &[u8], is_international: bool) -> bool {
     let letters = label
         .iter()
         .all(|b| b.is_ascii_alphabetic() || *b == FOREIGN_LETTER);
-    let is_international = label.len() > 4 && label[..4].eq_ignore_ascii_case(b"xn--");
     let lower = label.to_ascii_lowercase();
     (is_international || (letters && (2..=24).contains(&label.len())))
         && !FILE_ENDS.contains(&lower.as_slice())

@@ -32,21 +32,24 @@ struct Form {
     class: Class,
     /// Digits of each group.
     groups: &'static [u8],
-    /// What may stand between them; exactly so where there is one a gap and they differ.
-    separators: &'static [u8],
+    between: Between,
     proof: Proof,
 }
 
-const fn form(
-    class: Class,
-    groups: &'static [u8],
-    separators: &'static [u8],
-    proof: Proof,
-) -> Form {
+/// What stands between groups.
+#[derive(Clone, Copy)]
+enum Between {
+    /// One of these, the same throughout.
+    Any(&'static [u8]),
+    /// Just these, in order.
+    These(&'static [u8]),
+}
+
+const fn form(class: Class, groups: &'static [u8], any: &'static [u8], proof: Proof) -> Form {
     Form {
         class,
         groups,
-        separators,
+        between: Between::Any(any),
         proof,
     }
 }
@@ -94,28 +97,26 @@ impl Groups {
         let groups = self.groups.get(..count)?;
         let same_lengths = groups.iter().map(|(length, _)| length).eq(form.groups);
         let separators = &self.separators[..count - 1];
-        let exact = form.separators.len() == count - 1 && count > 2;
-        let fits = match separators {
-            [] => true,
-            _ if exact && form.separators == separators => true,
-            [first, rest @ ..] => {
-                !(exact && form.separators.contains(&b'.') && form.separators.contains(&b'-'))
-                    && form.separators.contains(first)
-                    && rest.iter().all(|other| other == first)
-            }
+        let fits = match form.between {
+            Between::These(signs) => separators == signs,
+            Between::Any(signs) => separators
+                .iter()
+                .all(|other| *other == separators[0] && signs.contains(other)),
         };
         let digits = usize::from(groups.iter().map(|(length, _)| length).sum::<u8>());
         (same_lengths && fits).then(|| (&self.digits[..digits], groups[count - 1].1))
     }
 
     /// Whether the number goes on behind a form's groups, in a way that makes it another number.
-    fn goes_on(&self, form: &Form) -> bool {
-        let count = form.groups.len();
-        match self.separators.get(count - 1) {
-            None => false,
-            Some(b' ') => form.separators.contains(&b' ') && form.class != Class::CreditCard,
-            Some(b'.' | b'/') => true,
-            Some(_) => true,
+    fn goes_on(&self, view: &View<'_>, form: &Form, end: usize) -> bool {
+        let separator = self.separators.get(form.groups.len() - 1);
+        match form.between {
+            _ if separator.is_some_and(|sign| *sign != b' ') => true,
+            // Cards are strong enough to be believed before another number.
+            Between::Any(signs) if signs.contains(&b' ') && form.class != Class::CreditCard => {
+                is_followed_by_number(view, end)
+            }
+            _ => false,
         }
     }
 }
@@ -133,7 +134,10 @@ pub(super) fn of_digits(place: &Place<'_, '_>, start: usize) -> Match {
         let Some((digits, end)) = groups.of_form(form) else {
             continue;
         };
-        if groups.goes_on(form) || is_part_of_more(view, end) || !is_valid(form.class, digits) {
+        if groups.goes_on(view, form, end)
+            || is_part_of_more(view, end)
+            || !is_valid(form.class, digits)
+        {
             continue;
         }
         let words = words.get_or_insert_with(|| place.words_before(start));
@@ -207,17 +211,27 @@ impl Before {
     }
 }
 
-/// Whether what ends here is part of a longer word, number or path.
+/// Whether what ends here is part of a longer word, number or path. What was replaced may have been one.
 pub(super) fn is_part_of_more(view: &View<'_>, end: usize) -> bool {
+    let is_word_at = |at: usize| {
+        view.byte(at).is_some_and(|b| b.is_ascii_alphanumeric()) || view.placeholder(at) > 0
+    };
     match view.byte(end) {
         Some(b'_' | b'%' | FOREIGN_LETTER) => true,
-        Some(b'.' | b',') => view.byte(end + 1).is_some_and(|b| b.is_ascii_digit()),
-        Some(b'-' | b'/' | b':' | b'@' | b'=') => view
-            .byte(end + 1)
-            .is_some_and(|b| b.is_ascii_alphanumeric()),
-        Some(b) => b.is_ascii_alphanumeric(),
+        Some(b'.' | b',') => {
+            view.byte(end + 1).is_some_and(|b| b.is_ascii_digit()) || view.placeholder(end + 1) > 0
+        }
+        Some(b'-' | b'/' | b':' | b'@' | b'=') => is_word_at(end + 1),
+        Some(_) => is_word_at(end),
         None => false,
     }
+}
+
+/// Whether another number, or what was replaced, follows behind a blank.
+pub(super) fn is_followed_by_number(view: &View<'_>, end: usize) -> bool {
+    let next = end + 1;
+    view.byte(end) == Some(b' ')
+        && (view.byte(next).is_some_and(|b| b.is_ascii_digit()) || view.placeholder(next) > 0)
 }
 
 /// A number with letters in it, in the word that begins at `start`.
@@ -254,6 +268,15 @@ pub(super) fn with_letters(place: &Place<'_, '_>, start: usize) -> Match {
         }
     }
     None
+}
+
+/// A number whose letters stand apart, before its first digit at `at`: `AB 12 34 56 C`.
+pub(super) fn behind_letters(place: &Place<'_, '_>, at: usize) -> Match {
+    let view = place.view;
+    let end = view.run_back(at, place.floor, 1, |b| b" -".contains(&b));
+    let start = view.run_back(end, place.floor, 3, |b| b.is_ascii_alphabetic());
+    let is_there = end < at && (1..=2).contains(&(end - start));
+    is_there.then(|| with_letters(place, start)).flatten()
 }
 
 /// An international bank account number.
@@ -384,7 +407,12 @@ const FORMS: &[Form] = &[
     form(Class::CreditCard, &[12], b"", Proof::Words),
     form(Class::InAadhaar, &[4, 4, 4], b" -", Proof::Fair),
     form(Class::InAadhaar, &[12], b"", Proof::Words),
-    form(Class::BrCpf, &[3, 3, 3, 2], b"..-", Proof::Strong),
+    Form {
+        class: Class::BrCpf,
+        groups: &[3, 3, 3, 2],
+        between: Between::These(b"..-"),
+        proof: Proof::Strong,
+    },
     form(Class::BrCpf, &[3, 3, 3, 2], b" -.", Proof::Fair),
     form(Class::BrCpf, &[9, 2], b"-", Proof::Strong),
     form(Class::DeTaxId, &[2, 3, 3, 3], b" ", Proof::Fair),

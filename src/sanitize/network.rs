@@ -21,6 +21,7 @@ pub(super) fn version_four(place: &Place<'_, '_>, start: usize) -> Match {
     let before = view.before(start).filter(|_| start > place.floor);
     let after = view.byte(end);
     let goes_on = after.is_some_and(|b| b.is_ascii_alphanumeric() || b"_-%".contains(&b))
+        || view.placeholder(end) > 0
         || (after == Some(b'.') && view.byte(end + 1).is_some_and(|b| b.is_ascii_digit()));
     let is_cut = before.is_some_and(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     if goes_on || is_cut || !ip_address::is_valid(view.slice(start..end)) {

@@ -14,7 +14,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::class::Class;
-use super::identity::{Before, is_part_of_more};
+use super::identity::{Before, is_followed_by_number, is_part_of_more};
 use super::scan::Place;
 use super::view::View;
 
@@ -49,7 +49,10 @@ pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize
     };
     let judged = if has_plus {
         shape.international(0)
-    } else if shape.digits.starts_with(b"00") && has_calling_code(&shape.digits[2..]) {
+    } else if before != Before::Number
+        && shape.digits.starts_with(b"00")
+        && has_calling_code(&shape.digits[2..])
+    {
         let is_plain = shape.groups.len() == 1 && shape.digits.len() < 12;
         shape.international(2).filter(|_| !is_plain)
     } else {
@@ -61,7 +64,16 @@ pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize
         None => shape.national(place, start, before, written)?,
     };
     let end = with_extension(view, end);
-    (!is_part_of_more(view, end)).then_some((start..end, Class::Phone))
+    (is_named_behind(view, end) || !is_part_of_more(view, end))
+        .then_some((start..end, Class::Phone))
+}
+
+/// Whether the word right behind a number says that it is one to call: `… (mobile)`, `…-Fax`.
+fn is_named_behind(view: &View<'_>, end: usize) -> bool {
+    let word = view.run(end, 2, |b| b" -(,".contains(&b));
+    let last = view.run(word, 10, |b| b.is_ascii_alphabetic());
+    let name = view.slice(word..last).to_ascii_lowercase();
+    word > end && NAMES_BEHIND.contains(&name.as_slice())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +85,15 @@ enum Opening {
 /// Digits in groups, as people write telephone numbers.
 struct Shape {
     digits: ArrayVec<u8, MOST_DIGITS>,
-    /// Length of each group, where it ends, and the separator behind it.
-    groups: ArrayVec<(usize, usize, u8), MOST_GROUPS>,
+    groups: ArrayVec<Group, MOST_GROUPS>,
+}
+
+#[derive(Clone, Copy)]
+struct Group {
+    length: usize,
+    end: usize,
+    /// The sign behind it; a blank where there is none but blanks.
+    separator: u8,
 }
 
 impl Shape {
@@ -87,6 +106,18 @@ impl Shape {
         loop {
             let end = view.run(at, MOST_DIGITS + 1, |b| b.is_ascii_digit());
             let group = view.slice(at..end);
+            // `… 89a` behind a blank is another word.
+            let is_word = shape
+                .groups
+                .last()
+                .is_some_and(|last| last.separator == b' ')
+                && with_extension(view, end) == end
+                && view
+                    .byte(end)
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || b"_@".contains(&b));
+            if is_word {
+                return Some(shape.without_what_follows());
+            }
             if shape.digits.try_extend_from_slice(group).is_err() {
                 return (!shape.groups.is_empty()).then_some(shape);
             }
@@ -95,13 +126,32 @@ impl Shape {
             let goes_on =
                 is_separator(separator) && view.byte(signs).is_some_and(|b| b.is_ascii_digit());
             let kind = separator.iter().copied().find(|b| *b != b' ');
-            let kind = kind.unwrap_or(b' ');
-            shape.groups.push((group.len(), end, kind));
+            shape.groups.push(Group {
+                length: group.len(),
+                end,
+                separator: kind.unwrap_or(b' '),
+            });
             if !goes_on || shape.groups.is_full() {
-                return Some(shape);
+                return Some(shape.without_what_follows());
             }
             at = signs;
         }
+    }
+
+    /// Without the groups of another number behind a blank, which shows by its separators.
+    fn without_what_follows(mut self) -> Self {
+        let mut digits = 0;
+        for at in 0..self.groups.len() {
+            let blank_before = at > 0 && self.groups[at - 1].separator == b' ';
+            let last = at + 1 == self.groups.len();
+            if digits >= 10 && blank_before && !last && self.groups[at].separator != b' ' {
+                self.groups.truncate(at);
+                self.digits.truncate(digits);
+                break;
+            }
+            digits += self.groups[at].length;
+        }
+        self
     }
 
     /// Where an international number ends whose calling code stands behind `skipped` digits.
@@ -121,9 +171,9 @@ impl Shape {
             }
         };
         let mut count = 0;
-        let fits = self.groups.iter().filter_map(|(length, end, _)| {
-            count += length;
-            is_fit(count).then_some(*end)
+        let fits = self.groups.iter().filter_map(|group| {
+            count += group.length;
+            is_fit(count).then_some(group.end)
         });
         fits.last()
     }
@@ -136,42 +186,60 @@ impl Shape {
         before: Before,
         opening: Opening,
     ) -> Option<usize> {
-        let end = self.groups.last()?.1;
+        let end = self.groups.last()?.end;
         let total = self.digits.len();
         let words = place.words_before(start);
-        let says_phone = words.name(Class::Phone);
-        if before == Before::Glued || (before == Before::Number && !says_phone) {
+        if before == Before::Glued || words.deny() {
             return None;
         }
-        if self.is_date() || (opening == Opening::Bracket && self.groups[0].2 != b')') {
+        if self.is_date() || (opening == Opening::Bracket && self.groups[0].separator != b')') {
             return None;
         }
-        if says_phone && (7..=15).contains(&total) && !words.deny() {
+        let says_phone = words.name(Class::Phone) || is_named_behind(place.view, end);
+        if before == Before::Number && !says_phone {
+            return None;
+        }
+        let is_open = says_phone || !words.name_another(Class::Phone);
+        if let Some(end) = self.of_a_country(opening).filter(|_| is_open) {
             return Some(end);
         }
-        let lengths: ArrayVec<usize, MOST_GROUPS> =
-            self.groups.iter().map(|group| group.0).collect();
-        let is_form = match lengths.as_slice() {
-            [3, 3, 4] => self.is_north_american(opening),
-            [1, 3, 3, 4] => self.digits[0] == b'1',
-            [3, 7] => opening == Opening::Bracket,
-            [2, 2, 2, 2, 2] => self.digits[0] == b'0' && self.digits[1] != b'0',
-            [2..=5, rest @ ..] if self.digits[0] == b'0' && self.digits[1] != b'0' => {
-                (9..=12).contains(&total) && rest.len() <= 3 && rest.iter().all(|group| *group >= 2)
-            }
-            _ => false,
+        let is_european = self.digits[0] == b'0'
+            && self.digits.get(1).is_some_and(|digit| *digit != b'0')
+            && (9..=12).contains(&total)
+            && (2..=4).contains(&self.groups.len())
+            && self
+                .groups
+                .iter()
+                .all(|group| (2..=8).contains(&group.length));
+        let is_one = (says_phone && (7..=15).contains(&total)) || (is_open && is_european);
+        (is_one && !is_followed_by_number(place.view, end)).then_some(end)
+    }
+
+    /// Where a number ends whose groups are those of one plan, whatever comes behind a blank.
+    fn of_a_country(&self, opening: Opening) -> Option<usize> {
+        let ends_with = |count: usize| {
+            let last = self.groups.get(count - 1)?;
+            (self.groups.len() == count || last.separator == b' ').then_some(last.end)
         };
-        let is_denied = words.deny() || words.name_another(Class::Phone);
-        (is_form && !is_denied).then_some(end)
+        let lengths: ArrayVec<usize, MOST_GROUPS> =
+            self.groups.iter().map(|group| group.length).collect();
+        match lengths.as_slice() {
+            [3, 3, 4, ..] if self.is_north_american(opening) => ends_with(3),
+            [1, 3, 3, 4, ..] if self.digits[0] == b'1' => ends_with(4),
+            [3, 7, ..] if opening == Opening::Bracket => ends_with(2),
+            [2, 2, 2, 2, 2, ..] if self.digits[0] == b'0' && self.digits[1] != b'0' => ends_with(5),
+            _ => None,
+        }
     }
 
     fn is_north_american(&self, opening: Opening) -> bool {
         let is_free = |at: usize| (b'2'..=b'9').contains(&self.digits[at]);
-        let signs = (self.groups[0].2, self.groups[1].2);
+        let signs = (self.groups[0].separator, self.groups[1].separator);
         match signs {
             (b')', b'-' | b' ' | b'.') => opening == Opening::Bracket,
             (b'-', b'-') | (b'.', b'.') => true,
             (b' ', b' ' | b'-') => is_free(0) && is_free(3),
+            (b'/', b'-') => true,
             _ => false,
         }
     }
@@ -180,7 +248,7 @@ impl Shape {
     fn is_date(&self) -> bool {
         let year = |at: usize| matches!(&self.digits[at..at + 2], b"19" | b"20");
         let lengths: ArrayVec<usize, MOST_GROUPS> =
-            self.groups.iter().map(|group| group.0).collect();
+            self.groups.iter().map(|group| group.length).collect();
         match lengths.as_slice() {
             [4, 2, 2, ..] => year(0),
             [1..=2, 1..=2, 4, ..] => true,
@@ -238,14 +306,27 @@ fn has_calling_code(number: &[u8]) -> bool {
                 .fold(0, |code, b| code * 10 + u16::from(b - b'0')),
         )
     };
-    (1..=3)
-        .filter_map(code)
-        .any(|code| CALLING_CODES.binary_search(&code).is_ok())
+    number.first().is_some_and(|digit| *digit != b'0')
+        && (1..=3)
+            .filter_map(code)
+            .any(|code| CALLING_CODES.binary_search(&code).is_ok())
 }
 
 const MOST_DIGITS: usize = 20;
 const MOST_GROUPS: usize = 8;
 
+/// What a number is called right behind it.
+const NAMES_BEHIND: &[&[u8]] = &[
+    b"cell",
+    b"fax",
+    b"home",
+    b"mobile",
+    b"office",
+    b"phone",
+    b"tel",
+    b"telephone",
+    b"work",
+];
 /// Calling codes by ITU-T E.164: zones 1 and 7, two digits, three digits.
 #[rustfmt::skip]
 const CALLING_CODES: &[u16] = &[

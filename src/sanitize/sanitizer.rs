@@ -374,3 +374,6 @@ impl Finding {
         self.range.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

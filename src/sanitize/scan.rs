@@ -247,6 +247,7 @@ fn number(place: &Place<'_, '_>, at: usize) -> Match {
         .or_else(|| wanted(network::version_four(place, at)))
         .or_else(|| wanted(network::hexadecimal(place, at)))
         .or_else(|| wanted(birth::date(place, at)))
+        .or_else(|| wanted(identity::behind_letters(place, at)))
         .or_else(|| wanted(identity::of_digits(place, at)))
         .or_else(|| wanted(phone::number(place, at)))
         .or_else(|| wanted(identity::with_letters(place, at)))

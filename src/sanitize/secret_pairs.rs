@@ -17,6 +17,7 @@ use std::ops::Range;
 use super::class::Class;
 use super::placeholder;
 use super::secret_names::{self, Sensitivity, looks_generated};
+use super::secret_shapes::{json_web_token, prefixed_key};
 use super::view::{FOREIGN_LETTER, View};
 
 /// The secret after the sign (`:`, `=` or `>`) at `at`; names are looked for from `floor` on.
@@ -97,8 +98,16 @@ pub(super) fn value_after_flag(
     if is_masked || name.len() > NAME_BYTES || view.byte(value).is_none_or(|b| b == b'-') {
         return None;
     }
-    let sensitivity = secret_names::sensitivity(view.text(name));
-    if sensitivity == Sensitivity::Ordinary {
+    let sensitivity = secret_names::sensitivity(view.text(name.clone()));
+    // A name that holds a key is scanned before what follows it.
+    let mut places = name.start + 2..name.end;
+    let mut holds_key = || {
+        places.any(|at| {
+            prefixed_key(view, name.start, at).is_some()
+                || json_web_token(view, name.start, at).is_some()
+        })
+    };
+    if sensitivity == Sensitivity::Ordinary || holds_key() {
         return None;
     }
     if let Some(quote) = opening_quote(view, value) {

@@ -28,6 +28,8 @@ pub(super) struct View<'t> {
     /// Where the distance between view and text changes; empty where the text is its own view.
     steps: Vec<Step>,
     asked_beyond: Cell<bool>,
+    #[cfg(test)]
+    asked: Cell<usize>,
 }
 
 /// From this place of the view on, characters are one byte long and stand side by side in the text from `text` on.
@@ -50,6 +52,8 @@ impl<'t> View<'t> {
             bytes,
             steps,
             asked_beyond: Cell::new(false),
+            #[cfg(test)]
+            asked: Cell::new(0),
         }
     }
 
@@ -67,9 +71,17 @@ impl<'t> View<'t> {
         self.asked_beyond.replace(false)
     }
 
+    /// How many bytes rules read one by one: the work that a scan is.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> usize {
+        self.asked.get()
+    }
+
     /// The byte at a place; nothing behind the end.
     #[inline]
     pub(super) fn byte(&self, at: usize) -> Option<u8> {
+        #[cfg(test)]
+        self.asked.set(self.asked.get() + 1);
         let byte = self.bytes.get(at).copied();
         if byte.is_none() {
             self.asked_beyond.set(true);

@@ -10,6 +10,7 @@ mod hash;
 mod help;
 mod key;
 mod query;
+mod sanitize;
 mod show;
 
 use std::fs;
