@@ -1,0 +1,207 @@
+//! Words before a number, and what they say of it.
+//!
+//! Words are lower case, without digits and signs, one blank between them; changes of case and signs part them
+//! (`dateOfBirth`, `date_of_birth`). A letter outside ASCII is `?`. The words of a number are those of its own field where
+//! it stands behind a sign (`"phone": "…"`), else those of its sentence.
+
+use arrayvec::ArrayVec;
+
+use super::class::Class;
+use super::view::{FOREIGN_LETTER, View};
+
+/// The words before a place.
+pub(super) struct Words {
+    /// A blank, then each word and a blank.
+    text: ArrayVec<u8, ROOM>,
+    /// The class of what stands right before, with nothing but separators between: the list goes on.
+    list_of: Option<Class>,
+}
+
+impl Words {
+    /// The words that end before `at`, of what begins at `floor`.
+    pub(super) fn before(view: &View<'_>, floor: usize, at: usize, last: Option<Class>) -> Self {
+        let start = beginning(view, floor, at);
+        let mut text = ArrayVec::new();
+        let mut put = |byte: u8| {
+            let doubled = byte == b' ' && text.last().is_none_or(|last| *last == b' ');
+            if !doubled {
+                // A byte a byte read and one a change of case: the room is twice the reach.
+                let _ = text.try_push(byte);
+            }
+        };
+        let bytes = view.slice(start..at);
+        for (nth, byte) in bytes.iter().enumerate() {
+            let follows_lower = nth > 0 && bytes[nth - 1].is_ascii_lowercase();
+            if byte.is_ascii_uppercase() && follows_lower {
+                put(b' ');
+            }
+            put(match byte {
+                b if b.is_ascii_alphabetic() => b.to_ascii_lowercase(),
+                &FOREIGN_LETTER => b'?',
+                _ => b' ',
+            });
+        }
+        put(b' ');
+        let only_separators = bytes.iter().all(|b| b" ,;/|&\"'\t".contains(b))
+            || bytes.trim_ascii() == b"and"
+            || bytes.trim_ascii() == b"or";
+        Self {
+            text,
+            list_of: last.filter(|_| only_separators && start == floor && at - start < 12),
+        }
+    }
+
+    /// Whether one of the phrases is among the words, in singular or plural.
+    pub(super) fn say(&self, phrases: &[&str]) -> bool {
+        let mut start = 0;
+        while start < self.text.len() {
+            let rest = &self.text[start..];
+            let fits = |phrase: &&str| {
+                let after = rest.strip_prefix(phrase.as_bytes());
+                after.is_some_and(|after| after.starts_with(b" ") || after.starts_with(b"s "))
+            };
+            if phrases.iter().any(fits) {
+                return true;
+            }
+            match rest.iter().position(|b| *b == b' ') {
+                Some(end) => start += end + 1,
+                None => break,
+            }
+        }
+        false
+    }
+
+    /// Whether one of the phrases stands at their end.
+    pub(super) fn end_with(&self, phrases: &[&str]) -> bool {
+        let words = self.text.trim_ascii_end();
+        phrases.iter().any(|phrase| {
+            let before = words.strip_suffix(phrase.as_bytes());
+            before.is_some_and(|before| before.is_empty() || before.ends_with(b" "))
+        })
+    }
+
+    /// Whether they name the class.
+    pub(super) fn name(&self, class: Class) -> bool {
+        self.list_of == Some(class) || self.say(phrases(class))
+    }
+
+    /// Whether they name another kind of number than this class.
+    pub(super) fn name_another(&self, class: Class) -> bool {
+        NAMED
+            .iter()
+            .any(|other| *other != class && self.name(*other))
+    }
+
+    /// Whether they say that a number is none of a person.
+    pub(super) fn deny(&self) -> bool {
+        self.say(OF_THINGS)
+    }
+}
+
+/// Where the words about a place begin.
+fn beginning(view: &View<'_>, floor: usize, at: usize) -> usize {
+    let lowest = floor.max(at.saturating_sub(ROOM / 2 - 1));
+    let value = view.run_back(at, lowest, 8, |b| b" \"'\\([+".contains(&b));
+    let is_field = value > lowest && view.before(value).is_some_and(|b| b"=:".contains(&b));
+    if is_field {
+        let name = view.run_back(value, lowest, 2, |b| b"=:".contains(&b));
+        return view.run_back(name, lowest, ROOM, |b| !b",;{}&|\n\t?<>".contains(&b));
+    }
+    let mut start = at;
+    while start > lowest {
+        let byte = view.before(start);
+        let ends_sentence = byte.is_some_and(|b| b".!?;".contains(&b))
+            && view.byte(start).is_some_and(|b| b.is_ascii_whitespace());
+        let ends_paragraph = byte == Some(b'\n') && view.byte(start) == Some(b'\n');
+        // `no. 12` is no end of a sentence.
+        let word = view.run_back(start - 1, lowest, 4, |b| b.is_ascii_alphabetic());
+        if ends_paragraph || (ends_sentence && start - 1 - word > 3) {
+            break;
+        }
+        start -= 1;
+    }
+    // A word that is cut says something else.
+    if start > floor && start == lowest {
+        start = view.run(start, at - start, |b| b.is_ascii_alphanumeric());
+    }
+    start
+}
+
+/// What people call a class of numbers, in some of their languages.
+#[rustfmt::skip]
+fn phrases(class: Class) -> &'static [&'static str] {
+    match class {
+        Class::AuTfn => &["tfn", "tax file"],
+        Class::BrCpf => &["cpf", "cadastro de pessoa"],
+        Class::CaSin => &["sin", "social insurance", "nas", "assurance sociale"],
+        Class::CreditCard => &[
+            "amex", "american express", "card", "cardnumber", "carta", "carte", "cart?o", "cc", "ccn", "credit",
+            "creditcard", "debit", "diners", "discover", "karte", "kartennummer", "kreditkarte",
+            "kreditkartennummer", "maestro", "mastercard", "pan", "tarjeta", "visa",
+        ],
+        Class::DateOfBirth => &[
+            "b day", "bday", "birth", "birthdate", "birthday", "born", "data di nascita", "data urodzenia",
+            "dateofbirth", "d o b", "dob", "f?delsedatum", "f?dselsdato", "f?dd", "geb", "geboortedatum", "geboren",
+            "geburtsdatum", "geburtstag", "n? le", "n?e le", "n? en", "nacida", "nacido", "nacimiento", "naissance",
+            "nascida", "nascido", "nascimento", "nascita", "nata il", "nato il", "urodzony", "urodzona",
+            "????????", "????? ??????",
+        ],
+        Class::DeTaxId => &[
+            "idnr", "identifikationsnummer", "steuer id", "steuer identifikationsnummer", "steuer idnr", "steuerid",
+            "steueridentifikationsnummer", "steuernummer", "tax id", "tax identification", "tax number", "tin",
+        ],
+        Class::EsNif => &["dni", "documento nacional", "nie", "nif"],
+        Class::FrNir => &["insee", "nir", "num?ro de s?cu", "securite sociale", "s?curit? sociale", "s?cu"],
+        Class::InAadhaar => &["aadhaar", "aadhar", "adhaar", "uidai"],
+        Class::ItCodiceFiscale => &["codice fiscale", "cf"],
+        Class::NlBsn => &["bsn", "burgerservice", "burgerservicenummer", "sofi", "sofinummer"],
+        Class::Phone => &[
+            "call", "callback", "cell", "cellphone", "cellulare", "celular", "contact", "dial", "fax", "handy",
+            "handynummer", "hotline", "mob", "mobil", "mobile", "mobilnummer", "m?vil", "ph", "phone", "phonenumber",
+            "portable", "reach", "ring", "rufnummer", "sms", "tel", "telefon", "telefone", "telefonnummer", "telefono",
+            "telefoon", "telefoonnummer", "telephone", "tel?fono", "telefonu", "text", "t?l", "t?l?phone", "viber",
+            "voicemail", "whatsapp", "?????", "???????", "??",
+        ],
+        Class::PlPesel => &["pesel"],
+        Class::UkNhs => &["health service", "nhs"],
+        Class::UkNino => &["national insurance", "ni number", "nino"],
+        Class::UsItin => &["individual taxpayer", "itin", "taxpayer"],
+        Class::UsSsn => &[
+            "soc sec", "social", "social sec", "social security", "socialsecurity", "socialsecuritynumber", "ss number",
+            "ssn", "ssnum", "ssnumber",
+        ],
+        _ => &[],
+    }
+}
+
+/// Classes that are called by their names.
+const NAMED: &[Class] = &[
+    Class::AuTfn,
+    Class::BrCpf,
+    Class::CaSin,
+    Class::CreditCard,
+    Class::DeTaxId,
+    Class::EsNif,
+    Class::FrNir,
+    Class::InAadhaar,
+    Class::NlBsn,
+    Class::Phone,
+    Class::PlPesel,
+    Class::UkNhs,
+    Class::UkNino,
+    Class::UsItin,
+    Class::UsSsn,
+];
+
+/// Numbers that are none of a person.
+#[rustfmt::skip]
+const OF_THINGS: &[&str] = &[
+    "amount", "asin", "barcode", "batch", "build", "bytes", "case", "commit", "coordinates", "count", "ean", "epoch", "error code",
+    "gtin", "hash", "id", "imei", "invoice", "isbn", "issn", "item", "lat", "lot", "model", "offset", "order", "part",
+    "population", "port", "price", "product", "rechnung", "ref", "reference", "release", "request", "revision", "sequence",
+    "serial", "shipment", "size", "sku", "ticket", "timestamp", "total", "trace", "tracking", "transaction", "unix",
+    "upc", "uuid", "version",
+];
+
+/// Twice as many bytes as words are read from.
+const ROOM: usize = 160;
