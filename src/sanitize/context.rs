@@ -133,6 +133,9 @@ fn beginning(view: &View<'_>, floor: usize, at: usize) -> usize {
     start
 }
 
+/// How many words before a number can say that it is none of a person.
+const NEAR: usize = 5;
+
 /// What people call a class of numbers, in some of their languages.
 #[rustfmt::skip]
 fn phrases(class: Class) -> &'static [&'static str] {
@@ -209,7 +212,5 @@ const OF_THINGS: &[&str] = &[
     "upc", "uuid", "version",
 ];
 
-/// How many words before a number can say that it is none of a person.
-const NEAR: usize = 5;
 /// Twice as many bytes as words are read from.
 const ROOM: usize = 160;
