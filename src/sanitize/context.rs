@@ -53,22 +53,7 @@ impl Words {
 
     /// Whether one of the phrases is among the words, in singular or plural.
     pub(super) fn say(&self, phrases: &[&str]) -> bool {
-        let mut start = 0;
-        while start < self.text.len() {
-            let rest = &self.text[start..];
-            let fits = |phrase: &&str| {
-                let after = rest.strip_prefix(phrase.as_bytes());
-                after.is_some_and(|after| after.starts_with(b" ") || after.starts_with(b"s "))
-            };
-            if phrases.iter().any(fits) {
-                return true;
-            }
-            match rest.iter().position(|b| *b == b' ') {
-                Some(end) => start += end + 1,
-                None => break,
-            }
-        }
-        false
+        are_among(phrases, &self.text)
     }
 
     /// Whether one of the phrases stands at their end.
@@ -92,9 +77,30 @@ impl Words {
             .any(|other| *other != class && self.name(*other))
     }
 
-    /// Whether they say that a number is none of a person.
+    /// Whether the last of them say that a number is none of a person.
     pub(super) fn deny(&self) -> bool {
-        self.say(OF_THINGS)
+        let blanks = self.text.iter().enumerate().rev();
+        let mut blanks = blanks.filter(|(_, byte)| **byte == b' ');
+        let start = blanks.nth(NEAR).map_or(0, |(at, _)| at + 1);
+        are_among(OF_THINGS, &self.text[start..])
+    }
+}
+
+/// Whether one of the phrases is among the words, in singular or plural.
+fn are_among(phrases: &[&str], words: &[u8]) -> bool {
+    let mut rest = words;
+    loop {
+        let fits = |phrase: &&str| {
+            let after = rest.strip_prefix(phrase.as_bytes());
+            after.is_some_and(|after| after.starts_with(b" ") || after.starts_with(b"s "))
+        };
+        if phrases.iter().any(fits) {
+            return true;
+        }
+        match rest.iter().position(|b| *b == b' ') {
+            Some(end) => rest = &rest[end + 1..],
+            None => return false,
+        }
     }
 }
 
@@ -129,6 +135,9 @@ fn beginning(view: &View<'_>, floor: usize, at: usize) -> usize {
     start
 }
 
+/// How many words before a number can say that it is none of a person.
+const NEAR: usize = 5;
+
 /// What people call a class of numbers, in some of their languages.
 #[rustfmt::skip]
 fn phrases(class: Class) -> &'static [&'static str] {
@@ -149,11 +158,11 @@ fn phrases(class: Class) -> &'static [&'static str] {
             "????????", "????? ??????",
         ],
         Class::DeTaxId => &[
-            "idnr", "identifikationsnummer", "steuer id", "steuer identifikationsnummer", "steuer idnr", "steuerid",
+            "id nr", "idnr", "identifikationsnummer", "steuer id", "steuer identifikationsnummer", "steuer idnr", "steuerid",
             "steueridentifikationsnummer", "steuernummer", "tax id", "tax identification", "tax number", "tin",
         ],
         Class::EsNif => &["dni", "documento nacional", "nie", "nif"],
-        Class::FrNir => &["insee", "nir", "num?ro de s?cu", "securite sociale", "s?curit? sociale", "s?cu"],
+        Class::FrNir => &["french social security", "insee", "nir", "num?ro de s?cu", "securite sociale", "s?curit? sociale", "s?cu"],
         Class::InAadhaar => &["aadhaar", "aadhar", "adhaar", "uidai"],
         Class::ItCodiceFiscale => &["codice fiscale", "cf"],
         Class::NlBsn => &["bsn", "burgerservice", "burgerservicenummer", "sofi", "sofinummer"],
@@ -169,7 +178,7 @@ fn phrases(class: Class) -> &'static [&'static str] {
         Class::UkNino => &["national insurance", "ni number", "nino"],
         Class::UsItin => &["individual taxpayer", "itin", "taxpayer"],
         Class::UsSsn => &[
-            "soc sec", "social", "social sec", "social security", "socialsecurity", "socialsecuritynumber", "ss number",
+            "my social", "seguro social", "soc sec", "social no", "social number", "social sec", "social security", "socialsecurity", "socialsecuritynumber", "ss", "ss number",
             "ssn", "ssnum", "ssnumber",
         ],
         _ => &[],

@@ -415,7 +415,7 @@ const FORMS: &[Form] = &[
     },
     form(Class::BrCpf, &[3, 3, 3, 2], b" -.", Proof::Fair),
     form(Class::BrCpf, &[9, 2], b"-", Proof::Strong),
-    form(Class::DeTaxId, &[2, 3, 3, 3], b" ", Proof::Fair),
+    form(Class::DeTaxId, &[2, 3, 3, 3], b" -./", Proof::Fair),
     form(Class::DeTaxId, &[11], b"", Proof::Fair),
     form(Class::BrCpf, &[11], b"", Proof::Fair),
     form(Class::PlPesel, &[11], b"", Proof::Fair),

@@ -56,6 +56,7 @@ mod pattern;
 mod person;
 mod phone;
 mod placeholder;
+mod reference;
 mod restorer;
 mod rules;
 mod sanitizer;

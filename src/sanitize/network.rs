@@ -24,7 +24,14 @@ pub(super) fn version_four(place: &Place<'_, '_>, start: usize) -> Match {
         || view.placeholder(end) > 0
         || (after == Some(b'.') && view.byte(end + 1).is_some_and(|b| b.is_ascii_digit()));
     let is_cut = before.is_some_and(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if goes_on || is_cut || !ip_address::is_valid(view.slice(start..end)) {
+    // `Chrome/120.0.6099.71`
+    let product = view.run_back(start, place.floor, 1, |b| b == b'/');
+    let is_of_product = product < start
+        && product > place.floor
+        && view
+            .before(product)
+            .is_some_and(|b| b.is_ascii_alphabetic());
+    if goes_on || is_cut || is_of_product || !ip_address::is_valid(view.slice(start..end)) {
         return None;
     }
     let words = place.words_before(start);
@@ -53,8 +60,7 @@ pub(super) fn hardware(place: &Place<'_, '_>, sign_at: usize) -> Match {
         (4, b'.') => 3,
         _ => return None,
     };
-    let before = view.before(start).filter(|_| start > place.floor);
-    if before.is_some_and(|b| b.is_ascii_alphanumeric() || b":-._".contains(&b)) {
+    if is_cut(place, start, sign) {
         return None;
     }
     let mut end = sign_at;
@@ -74,8 +80,27 @@ pub(super) fn hardware(place: &Place<'_, '_>, sign_at: usize) -> Match {
             && view
                 .byte(end + 1)
                 .is_some_and(|b| b.is_ascii_alphanumeric()));
-    let is_one = !goes_on && mac_address::is_valid(view.slice(start..end));
+    let text = view.slice(start..end);
+    let is_decimal = sign == b'.' && !text.iter().any(u8::is_ascii_alphabetic);
+    let is_one = !goes_on
+        && mac_address::is_valid(text)
+        && (!is_decimal || place.words_before(start).say(OF_HARDWARE));
     is_one.then_some((start..end, Class::MacAddress))
+}
+
+/// Whether a hardware address would be part of a longer word or a longer row of groups.
+fn is_cut(place: &Place<'_, '_>, start: usize, sign: u8) -> bool {
+    let view = place.view;
+    let Some(before) = view.before(start).filter(|_| start > place.floor) else {
+        return false;
+    };
+    if before != sign {
+        return before.is_ascii_alphanumeric() || b"-._".contains(&before);
+    }
+    // `mac:00:1b:…` begins behind the name, another group of two digits does not.
+    let group = view.run_back(start - 1, place.floor, 3, |b| b.is_ascii_alphanumeric());
+    let group = view.slice(group..start - 1);
+    sign != b':' || group.len() < 3 && group.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// An address of version 6, given the place of its first colon.
@@ -107,6 +132,8 @@ pub(super) fn version_six(place: &Place<'_, '_>, colon: usize) -> Match {
 
 /// The longest text form, with an address of version 4 at its end.
 const LONGEST: usize = 46;
+/// What a hardware address is called.
+const OF_HARDWARE: &[&str] = &["arp", "ethernet", "hardware", "hwaddr", "mac"];
 /// Numbers with dots that are no addresses.
 #[rustfmt::skip]
 const OF_VERSIONS: &[&str] = &[

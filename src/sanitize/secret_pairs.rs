@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use super::class::Class;
 use super::placeholder;
+use super::reference;
 use super::secret_names::{self, Sensitivity, looks_generated};
 use super::secret_shapes::{json_web_token, prefixed_key};
 use super::view::{FOREIGN_LETTER, View};
@@ -69,6 +70,10 @@ pub(super) fn value_after(
         _ if follows_setting => end_of_setting(view, start),
         _ => end_of_word(view, start, Sensitivity::Whole),
     };
+    let scheme = view.run(start, NAME_BYTES, is_name);
+    if is_header && view.byte(scheme) == Some(b' ') && is_reference(view, &(scheme + 1..end)) {
+        return None;
+    }
     let is_setting =
         follows_setting || (sign == b'=' && !is_header && view.byte(end) == Some(b';'));
     let class = if is_setting {
@@ -200,7 +205,9 @@ fn quoted(
     let is_masked = placeholder::is_one(view.text(value.clone()));
     let doubtful =
         sensitivity == Sensitivity::Doubtful && !looks_generated(view.text(value.clone()));
-    (!value.is_empty() && !is_masked && !doubtful).then_some((value, Class::Secret))
+    let is_reference = reference::is_one(view.text(value.clone()), "");
+    (!value.is_empty() && !is_masked && !doubtful && !is_reference)
+        .then_some((value, Class::Secret))
 }
 
 /// A quote closes when it is escaped as its opening was: at depth d a quote within has `2d + 1` backslashes, and a
@@ -349,11 +356,17 @@ fn is_secret(view: &View<'_>, value: &Range<usize>, sensitivity: Sensitivity) ->
         .all(|b| b.is_ascii_digit() || b".,+-".contains(&b));
     match sensitivity {
         Sensitivity::Ordinary => false,
+        _ if is_reference(view, value) => false,
         _ if text.is_empty() || LITERALS.contains(&text.trim_end_matches(',')) => false,
         Sensitivity::Doubtful => looks_generated(text),
         Sensitivity::Texts => !is_number,
         Sensitivity::Whole => true,
     }
+}
+
+fn is_reference(view: &View<'_>, value: &Range<usize>) -> bool {
+    let behind = value.end..view.run(value.end, NAME_BYTES, |b| b != b'\n');
+    reference::is_one(view.text(value.clone()), view.text(behind))
 }
 
 fn is_word_of_a_sentence(view: &View<'_>, value: &Range<usize>) -> bool {

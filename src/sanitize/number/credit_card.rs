@@ -1,10 +1,11 @@
 //! Numbers of payment cards (ISO/IEC 7812-1): 12 to 19 digits, the range of a network, and Luhn.
 //!
 //! Finds every changed digit. The ranges are those that the networks publish: American Express 34, 37 (15 digits); Diners
-//! Club 300–305, 3095, 36, 38, 39 (14–19); Discover 6011, 644–649, 65 (16–19); JCB 3528–3589 (16–19) and the old 2131, 1800
-//! (15); Maestro and the national debit networks of its ranges, such as Dankort, Elo, RuPay and Verve, 50, 56–58, 60–61,
-//! 63, 66–69 (12–19); Mastercard 51–55, 2221–2720 (16); Mir 2200–2204 (16–19); RuPay 81, 82 and UnionPay 62, 81 (16–19);
-//! Troy 9792 (16); Visa 4 (13, 16, 19). Test numbers of the networks and payment services are in these ranges and valid.
+//! Club 300–305, 3095, 36, 38, 39 (14–19); Discover 6011, 644–649, 65 (16–19); JCB 3528–3589 and RuPay 353, 356, taken
+//! together as 35 (16–19), the old JCB 2131, 1800 (15); Maestro and the national debit networks in its ranges, such as
+//! Dankort, Elo, RuPay and Verve, 0604, 50, 56–58, 60–61, 63, 66–69 (12–19); Mastercard 51–55, 2221–2720 (16); Mir
+//! 2200–2204 (16–19); RuPay 81, 82 and UnionPay 62, 81 (16–19); Troy 9792 (16); Visa 4 (13, 16, 19). Test numbers of the
+//! networks and payment services are in these ranges and valid.
 //!
 //! One number of some 25 of 16 random digits passes. Of 13 digits it is one of some 50, and article numbers (EAN) have 13:
 //! with 12 and 13 digits a caller should ask for a word about cards.
@@ -46,6 +47,7 @@ const fn network(first: u32, last: u32, lengths: &'static [usize]) -> Network {
 }
 
 const NETWORKS: &[Network] = &[
+    network(604, 604, DEBIT),
     network(1800, 1800, &[15]),
     network(2131, 2131, &[15]),
     network(2200, 2204, SINCE_2017),
@@ -53,7 +55,7 @@ const NETWORKS: &[Network] = &[
     network(3000, 3059, &[14, 15, 16, 17, 18, 19]),
     network(3090, 3099, &[14, 15, 16, 17, 18, 19]),
     network(3400, 3499, &[15]),
-    network(3528, 3589, SINCE_2017),
+    network(3500, 3599, SINCE_2017),
     network(3600, 3699, &[14, 15, 16, 17, 18, 19]),
     network(3700, 3799, &[15]),
     network(3800, 3999, &[14, 15, 16, 17, 18, 19]),

@@ -2,7 +2,7 @@
 //!
 //! HM Revenue & Customs, National Insurance Manual NIM39110: neither letter of the prefix is D, F, I, Q, U or V, the second
 //! is not O; BG, GB, KN, NK, NT, TN and ZZ are not used; the suffix is A, B, C or D. QQ, which the authority prints in its
-//! examples, passes.
+//! examples, passes; so does ZZ with the suffix T, which no person has and test data is full of.
 
 /// Whether the text can be a National Insurance number.
 pub(in crate::sanitize) fn is_valid(text: &[u8]) -> bool {
@@ -10,13 +10,17 @@ pub(in crate::sanitize) fn is_valid(text: &[u8]) -> bool {
         return false;
     };
     let prefix = [*first, *second];
-    let letters = prefix.iter().all(u8::is_ascii_uppercase)
-        && !prefix.iter().any(|letter| b"DFIQUV".contains(letter))
-        && *second != b'O'
-        && !UNUSED.contains(&&prefix);
-    (letters || prefix == *b"QQ")
-        && super::digits::<6>(number).is_some()
-        && (b'A'..=b'D').contains(suffix)
+    let known = match suffix {
+        b'A'..=b'D' => is_used(prefix) || prefix == *b"QQ",
+        b'T' => prefix == *b"ZZ",
+        _ => false,
+    };
+    known && super::digits::<6>(number).is_some()
+}
+
+fn is_used(prefix: [u8; 2]) -> bool {
+    let is_given_out = |letter: &u8| letter.is_ascii_uppercase() && !b"DFIQUV".contains(letter);
+    prefix.iter().all(is_given_out) && prefix[1] != b'O' && !UNUSED.contains(&&prefix)
 }
 
 const UNUSED: [&[u8; 2]; 7] = [b"BG", b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"];
@@ -32,6 +36,7 @@ mod tests {
             "JG103759A",
             "OA123456D",
             "QQ123456C",
+            "ZZ123456T",
             "ZY000000B",
         ] {
             assert!(is_valid(text.as_bytes()), "{text}");
@@ -48,6 +53,7 @@ mod tests {
             "ZZ123456A",
             "AB123456E",
             "QA123456A",
+            "AB123456T",
             "AB12345C",
             "AB1234567",
             "ab123456c",
