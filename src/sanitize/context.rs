@@ -162,7 +162,7 @@ fn phrases(class: Class) -> &'static [&'static str] {
             "steueridentifikationsnummer", "steuernummer", "tax id", "tax identification", "tax number", "tin",
         ],
         Class::EsNif => &["dni", "documento nacional", "nie", "nif"],
-        Class::FrNir => &["french social security", "insee", "nir", "num?ro de s?cu", "securite sociale", "s?curit? sociale", "s?cu"],
+        Class::FrNir => &["french social security", "insee", "n ss", "nir", "num?ro de s?cu", "securite sociale", "s?curit? sociale", "s?cu"],
         Class::InAadhaar => &["aadhaar", "aadhar", "adhaar", "uidai"],
         Class::ItCodiceFiscale => &["codice fiscale", "cf"],
         Class::NlBsn => &["bsn", "burgerservice", "burgerservicenummer", "sofi", "sofinummer"],
@@ -178,7 +178,7 @@ fn phrases(class: Class) -> &'static [&'static str] {
         Class::UkNino => &["national insurance", "ni number", "nino"],
         Class::UsItin => &["individual taxpayer", "itin", "taxpayer"],
         Class::UsSsn => &[
-            "my social", "seguro social", "soc sec", "social no", "social number", "social sec", "social security", "socialsecurity", "socialsecuritynumber", "ss", "ss number",
+            "seguro social", "soc sec", "social is", "social no", "social number", "social sec", "social security", "socialsecurity", "socialsecuritynumber", "ss", "ss number",
             "ssn", "ssnum", "ssnumber",
         ],
         _ => &[],
