@@ -167,8 +167,8 @@ fn phrases(class: Class) -> &'static [&'static str] {
         Class::ItCodiceFiscale => &["codice fiscale", "cf"],
         Class::NlBsn => &["bsn", "burgerservice", "burgerservicenummer", "sofi", "sofinummer"],
         Class::Phone => &[
-            "call", "callback", "cell", "cellphone", "cellulare", "celular", "contact", "dial", "fax", "handy",
-            "handynummer", "hotline", "mob", "mobil", "mobile", "mobilnummer", "m?vil", "ph", "phone", "phonenumber",
+            "answering", "call", "callback", "cell", "cellphone", "cellulare", "celular", "contact", "desk", "dial", "fax", "handy",
+            "handynummer", "hotline", "mob", "mobil", "mobile", "mobilnummer", "messages to", "my number", "m?vil", "ph", "phone", "phonenumber",
             "portable", "reach", "ring", "rufnummer", "sms", "tel", "telefon", "telefone", "telefonnummer", "telefono",
             "telefoon", "telefoonnummer", "telephone", "tel?fono", "telefonu", "text", "t?l", "t?l?phone", "viber",
             "voicemail", "whatsapp", "?????", "???????", "??",
@@ -215,6 +215,6 @@ const OF_THINGS: &[&str] = &[
 ];
 
 /// How long a sentence is that leans on the one before it.
-const SHORT_SENTENCE: usize = 12;
+const SHORT_SENTENCE: usize = 24;
 /// Twice as many bytes as words are read from.
 const ROOM: usize = 160;

@@ -42,17 +42,21 @@ pub(super) fn around(place: &Place<'_, '_>, at: usize) -> Option<(Range<usize>, 
 fn end_of_domain(place: &Place<'_, '_>, start: usize) -> Option<usize> {
     let view = place.view;
     let mut last = start;
+    // What stands behind the last label that can end a name (`anna@example.com.2`) is none of it.
+    let mut known = None;
     loop {
         let end = view.run(last, LABEL_BYTES + 1, is_label);
         let label = view.slice(last..end);
         if label.is_empty() || label.len() > LABEL_BYTES || label[0] == b'-' {
-            return None;
+            return known;
         }
         let goes_on = !label.ends_with(b"-")
             && view.byte(end) == Some(b'.')
             && view.byte(end + 1).is_some_and(is_label)
             && end - start < DOMAIN_BYTES;
         if goes_on {
+            let is_host = last > start && is_top_label(label, false);
+            known = if is_host { Some(end) } else { known };
             last = end + 1;
             continue;
         }
@@ -61,7 +65,12 @@ fn end_of_domain(place: &Place<'_, '_>, start: usize) -> Option<usize> {
         let hyphen = label.iter().position(|b| *b == b'-');
         let length = hyphen.filter(|_| !is_international).unwrap_or(label.len());
         let is_host = last > start && is_top_label(&label[..length], is_international);
-        return (is_host && view.byte(end) != Some(b'@')).then_some(last + length);
+        let is_address = is_host && view.byte(end) != Some(b'@');
+        return if is_address {
+            Some(last + length)
+        } else {
+            known
+        };
     }
 }
 

@@ -199,7 +199,16 @@ impl Before {
         let follows = |is_it: fn(u8) -> bool| back(2).is_some_and(is_it);
         match back(1) {
             Some(b'_' | b'$' | b'%' | b'~' | b'\\' | FOREIGN_LETTER) => Self::Part,
-            Some(b'.' | b',' | b':') if follows(|b| b.is_ascii_digit()) => Self::Part,
+            Some(b',') if follows(|b| b.is_ascii_digit()) => {
+                // Thousands are parted so; longer runs of digits are a list.
+                let end = view.run(start, 4, |b| b.is_ascii_digit());
+                if end - start <= 3 {
+                    Self::Part
+                } else {
+                    Self::Clear
+                }
+            }
+            Some(b'.' | b':') if follows(|b| b.is_ascii_digit()) => Self::Part,
             Some(b'-' | b'/' | b'.' | b'+' | b'*' | b'^') if follows(|b| b.is_ascii_digit()) => {
                 Self::Part
             }
@@ -218,7 +227,12 @@ pub(super) fn is_part_of_more(view: &View<'_>, end: usize) -> bool {
     };
     match view.byte(end) {
         Some(b'_' | b'%' | FOREIGN_LETTER) => true,
-        Some(b'.' | b',') => {
+        Some(b',') => {
+            let is_long = end - view.run_back(end, 0, 4, |b| b.is_ascii_digit()) > 3;
+            let next = view.run(end + 1, 4, |b| b.is_ascii_digit()) - end - 1;
+            !is_long && next == 3
+        }
+        Some(b'.') => {
             view.byte(end + 1).is_some_and(|b| b.is_ascii_digit()) || view.placeholder(end + 1) > 0
         }
         Some(b'-' | b'/' | b':' | b'@' | b'=') => is_word_at(end + 1),
@@ -276,7 +290,23 @@ pub(super) fn behind_letters(place: &Place<'_, '_>, at: usize) -> Match {
     let end = view.run_back(at, place.floor, 1, |b| b" -".contains(&b));
     let start = view.run_back(end, place.floor, 3, |b| b.is_ascii_alphabetic());
     let is_there = end < at && (1..=2).contains(&(end - start));
-    is_there.then(|| with_letters(place, start)).flatten()
+    if is_there && let Some(found) = with_letters(place, start) {
+        return Some(found);
+    }
+    // A codice fiscale, as cards have it: `RSS MRA 85T10 A562S`, `RSSMRA 85T10 A562S`.
+    [8, 7].into_iter().find_map(|length| {
+        let start = at
+            .checked_sub(length)
+            .filter(|start| *start >= place.floor)?;
+        let letters = view.slice(start..at);
+        let is_name = letters[length - 1] == b' '
+            && letters
+                .iter()
+                .all(|b| b.is_ascii_alphabetic() || *b == b' ')
+            && (start == place.floor || !view.before(start)?.is_ascii_alphanumeric());
+        let found = is_name.then(|| with_letters(place, start)).flatten();
+        found.filter(|(_, class)| *class == Class::ItCodiceFiscale)
+    })
 }
 
 /// An international bank account number.

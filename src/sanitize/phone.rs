@@ -14,6 +14,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::class::Class;
+use super::context::Words;
 use super::identity::{Before, is_followed_by_number, is_part_of_more};
 use super::scan::Place;
 use super::view::View;
@@ -21,14 +22,14 @@ use super::view::View;
 /// The telephone number whose first digit stands at `first`.
 pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize>, Class)> {
     let view = place.view;
-    let start = view.run_back(first, place.floor, 3, |b| b"+( ".contains(&b));
+    let shape = Shape::read(view, first)?;
+    let mut start = view.run_back(first, place.floor, 2, |b| b"+(".contains(&b));
+    // A bracket belongs to the number where it closes in it.
+    let is_bracketed = shape.closes_a_bracket();
+    while !is_bracketed && view.byte(start) == Some(b'(') {
+        start += 1;
+    }
     let opening = view.slice(start..first);
-    // Only a plus or a bracket right before the number, or both, are part of it.
-    let skipped = opening
-        .iter()
-        .rposition(|b| *b == b' ')
-        .map_or(0, |at| at + 1);
-    let (start, opening) = (start + skipped, &opening[skipped..]);
     let has_plus = opening.contains(&b'+');
     let before = Before::of(place, start);
     if before == Before::Part || (has_plus && before == Before::Glued) {
@@ -41,7 +42,6 @@ pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize
     if has_word_before(start) {
         return None;
     }
-    let shape = Shape::read(view, first)?;
     let written = if opening.last() == Some(&b'(') {
         Opening::Bracket
     } else {
@@ -52,6 +52,7 @@ pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize
     } else if before != Before::Number
         && shape.digits.starts_with(b"00")
         && has_calling_code(&shape.digits[2..])
+        && is_open(&place.words_before(start))
     {
         let is_plain = shape.groups.len() == 1 && shape.digits.len() < 12;
         shape.international(2).filter(|_| !is_plain)
@@ -125,7 +126,9 @@ impl Shape {
             let separator = view.slice(end..signs);
             let goes_on =
                 is_separator(separator) && view.byte(signs).is_some_and(|b| b.is_ascii_digit());
-            let kind = separator.iter().copied().find(|b| *b != b' ');
+            let signs_of_it = || separator.iter().copied();
+            let bracket = signs_of_it().find(|b| b"()".contains(b));
+            let kind = bracket.or_else(|| signs_of_it().find(|b| *b != b' '));
             shape.groups.push(Group {
                 length: group.len(),
                 end,
@@ -136,6 +139,18 @@ impl Shape {
             }
             at = signs;
         }
+    }
+
+    /// Whether a bracket closes between its groups that did not open there.
+    fn closes_a_bracket(&self) -> bool {
+        let within = &self.groups[..self.groups.len() - 1];
+        let count = |sign| {
+            within
+                .iter()
+                .filter(|group| group.separator == sign)
+                .count()
+        };
+        count(b')') > count(b'(')
     }
 
     /// Without the groups of another number behind a blank, which shows by its separators.
@@ -260,21 +275,21 @@ impl Shape {
 }
 
 fn is_separator(signs: &[u8]) -> bool {
-    matches!(
-        signs,
-        b" " | b"-"
-            | b"."
-            | b"/"
-            | b") "
-            | b")-"
-            | b")"
-            | b" ("
-            | b"-("
-            | b"("
-            | b" - "
-            | b"- "
-            | b" / "
-    )
+    let marks: ArrayVec<u8, 3> = signs.iter().copied().filter(|b| *b != b' ').collect();
+    match marks.as_slice() {
+        [] => signs.len() == 1,
+        // A sentence may end with a number, and another one begin.
+        [b'.'] => signs.len() == 1,
+        [_] => true,
+        [b')', second] => *second != b')',
+        [b'-' | b'.' | b'/', b'('] => true,
+        _ => false,
+    }
+}
+
+/// Whether the words leave it open what a number is, or say that it is one to call.
+fn is_open(words: &Words) -> bool {
+    words.name(Class::Phone) || (!words.name_another(Class::Phone) && !words.deny())
 }
 
 /// The end of the number with its extension, if it has one.

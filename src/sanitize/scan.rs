@@ -238,6 +238,10 @@ fn number(place: &Place<'_, '_>, at: usize) -> Match {
     let is_word = |b: u8| b.is_ascii_alphanumeric();
     let token = view.run_back(at, floor, TOKEN_BYTES, is_word);
     if token < at {
+        let is_bot = view.slice(token..at) == b"bot";
+        if is_bot && let Some(found) = wanted(secret_shapes::bot_token(view, at)) {
+            return Some(found);
+        }
         return wanted(identity::with_letters(place, token))
             .or_else(|| wanted(secret_shapes::dapi_key(view, token)))
             .or_else(|| wanted(network::hexadecimal(place, token)))

@@ -57,7 +57,9 @@ pub(super) fn value_after(
     }
     let is_sentence = sign == b':' && view.byte(at + 1) == Some(b' ');
     let first = start..end_of_word(view, start, sensitivity);
-    if !is_secret(view, &first, sensitivity) || (is_sentence && is_word_of_a_sentence(view, &first))
+    if (is_sentence && speaks_of_persons(view, &word, &first))
+        || !is_secret(view, &first, sensitivity)
+        || (is_sentence && is_word_of_a_sentence(view, &first))
     {
         return None;
     }
@@ -375,6 +377,14 @@ fn is_word_of_a_sentence(view: &View<'_>, value: &Range<usize>) -> bool {
         .trim_end_matches(['.', ',', ':', ';', '!', '?']);
     let word = word.to_ascii_lowercase();
     word.bytes().all(|b| b"*.-".contains(&b)) || WORDS_OF_SENTENCES.contains(&word.as_str())
+}
+
+/// Whether `credentials: …` goes on with a word or an address, which is none.
+fn speaks_of_persons(view: &View<'_>, name: &Range<usize>, value: &Range<usize>) -> bool {
+    let name = view.slice(name.clone());
+    let value = view.slice(value.clone());
+    name.to_ascii_lowercase().starts_with(b"credential")
+        && (value.iter().all(u8::is_ascii_lowercase) || value.contains(&b'@'))
 }
 
 fn is_query_credential(name: &[u8]) -> bool {

@@ -28,8 +28,19 @@ pub(super) fn secret(place: &Place<'_, '_>, token: usize) -> Option<(Range<usize
     if !is_told && !words.end_with(NAMED) {
         return None;
     }
-    let end = view.run(token, LONGEST, is_text);
-    let end = view.run_back(end, token, 4, |b| b".,;:!?)]\"'`*".contains(&b));
+    let quote = opening.first().copied().filter(|b| b"\"'`".contains(b));
+    let end = view.run(token, LONGEST, |b| is_text(b) && Some(b) != quote);
+    let end = view.run_back(end, token, 4, |b| b".,;:?)]\"'`".contains(&b));
+    // What ends a sentence ends a number too; of a password it may be a part.
+    let is_number = view
+        .slice(start..end)
+        .iter()
+        .all(|b| b.is_ascii_digit() || *b == b'!');
+    let end = if is_number {
+        view.run_back(end, token, 4, |b| b == b'!')
+    } else {
+        end
+    };
     let value = view.slice(start..end);
     let is_mixed = value.iter().any(|b| !b.is_ascii_digit()) && value.len() >= 6;
     let is_code = is_told && (4..=12).contains(&value.len());
