@@ -63,27 +63,34 @@ pub(super) fn value_after(
     {
         return None;
     }
-    let is_header = secret_names::is_header_with_spaces(view.text(word));
+    Some(unquoted(view, floor, at, &name, start))
+}
+
+/// The value without quotes that begins at `start`, behind the sign at `at` and a name.
+fn unquoted(
+    view: &View<'_>,
+    floor: usize,
+    at: usize,
+    name: &Range<usize>,
+    start: usize,
+) -> (Range<usize>, Class) {
+    let is_equal = view.byte(at) == Some(b'=');
+    let is_header = secret_names::is_header_with_spaces(view.text(last_word(view, name)));
     let blanks = view.run_back(name.start, floor, MOST_BLANKS, |b| b == b' ');
-    let follows_setting = sign == b'=' && blanks > floor && view.before(blanks) == Some(b';');
-    let end = match sign {
-        b':' if is_header => end_of_header(view, start, before_name),
-        b'=' if is_header => end_of_credentials(view, start),
+    let follows_setting = is_equal && blanks > floor && view.before(blanks) == Some(b';');
+    let end = match view.byte(at) {
+        Some(b':') if is_header => end_of_header(view, start, view.before(name.start)),
+        Some(b'=') if is_header => end_of_credentials(view, start),
         _ if follows_setting => end_of_setting(view, start),
         _ => end_of_word(view, start, Sensitivity::Whole),
     };
-    let scheme = view.run(start, NAME_BYTES, is_name);
-    if is_header && view.byte(scheme) == Some(b' ') && is_reference(view, &(scheme + 1..end)) {
-        return None;
-    }
-    let is_setting =
-        follows_setting || (sign == b'=' && !is_header && view.byte(end) == Some(b';'));
+    let is_setting = follows_setting || (is_equal && !is_header && view.byte(end) == Some(b';'));
     let class = if is_setting {
         Class::ConnectionString
     } else {
         Class::Secret
     };
-    Some((start..end, class))
+    (start..end, class)
 }
 
 /// The secret that a command's flag says, given the place of its first dash: `--password hunter2`.
