@@ -4,9 +4,11 @@
 //! (`dateOfBirth`, `date_of_birth`). A letter outside ASCII is `?`. The words of a number are those of its own field where
 //! it stands behind a sign (`"phone": "…"`), else those of its sentence.
 
+use std::cell::OnceCell;
+
 use arrayvec::ArrayVec;
 
-use super::class::Class;
+use super::class::{Class, ClassSet};
 use super::view::{FOREIGN_LETTER, View};
 
 /// The words before a place.
@@ -15,6 +17,7 @@ pub(super) struct Words {
     text: ArrayVec<u8, ROOM>,
     /// The class of what stands right before, with nothing but separators between: the list goes on.
     list_of: Option<Class>,
+    named: OnceCell<ClassSet>,
 }
 
 impl Words {
@@ -48,6 +51,7 @@ impl Words {
         Self {
             text,
             list_of: last.filter(|_| only_separators && start == floor && at - start < 12),
+            named: OnceCell::new(),
         }
     }
 
@@ -67,14 +71,32 @@ impl Words {
 
     /// Whether they name the class.
     pub(super) fn name(&self, class: Class) -> bool {
-        self.list_of == Some(class) || self.say(phrases(class))
+        self.list_of == Some(class) || self.named().has(class)
     }
 
     /// Whether they name another kind of number than this class.
     pub(super) fn name_another(&self, class: Class) -> bool {
-        NAMED
-            .iter()
-            .any(|other| *other != class && self.name(*other))
+        let mut others = self.named().without(class).without(Class::DateOfBirth);
+        if let Some(other) = self.list_of.filter(|other| *other != class) {
+            others = others.with(other);
+        }
+        NAMED.iter().any(|other| others.has(*other))
+    }
+
+    /// The classes that they name, found in one pass.
+    fn named(&self) -> ClassSet {
+        *self.named.get_or_init(|| {
+            let mut named = ClassSet::NONE;
+            for start in word_starts(&self.text) {
+                let rest = &self.text[start..];
+                for (phrase, class) in beginning_with(rest[0]) {
+                    if !named.has(*class) && begins_with(rest, phrase) {
+                        named = named.with(*class);
+                    }
+                }
+            }
+            named
+        })
     }
 
     /// Whether the last of them say that a number is none of a person.
@@ -88,20 +110,27 @@ impl Words {
 
 /// Whether one of the phrases is among the words, in singular or plural.
 fn are_among(phrases: &[&str], words: &[u8]) -> bool {
-    let mut rest = words;
-    loop {
-        let fits = |phrase: &&str| {
-            let after = rest.strip_prefix(phrase.as_bytes());
-            after.is_some_and(|after| after.starts_with(b" ") || after.starts_with(b"s "))
-        };
-        if phrases.iter().any(fits) {
-            return true;
-        }
-        match rest.iter().position(|b| *b == b' ') {
-            Some(end) => rest = &rest[end + 1..],
-            None => return false,
-        }
-    }
+    word_starts(words).any(|start| {
+        let rest = &words[start..];
+        phrases.iter().any(|phrase| begins_with(rest, phrase))
+    })
+}
+
+fn begins_with(words: &[u8], phrase: &str) -> bool {
+    let after = words.strip_prefix(phrase.as_bytes());
+    after.is_some_and(|after| after.starts_with(b" ") || after.starts_with(b"s "))
+}
+
+fn word_starts(words: &[u8]) -> impl Iterator<Item = usize> {
+    let begins = |at: &usize| words[*at] != b' ' && (*at == 0 || words[at - 1] == b' ');
+    (0..words.len()).filter(begins)
+}
+
+/// The phrases that begin with a byte, each with the class that it names.
+fn beginning_with(byte: u8) -> &'static [(&'static str, Class)] {
+    let byte = usize::from(byte);
+    let (from, to) = (BY_FIRST_BYTE.0[byte], BY_FIRST_BYTE.0[byte + 1]);
+    &BY_FIRST_BYTE.1[from..to]
 }
 
 /// Where the words about a place begin.
@@ -117,13 +146,13 @@ fn beginning(view: &View<'_>, floor: usize, at: usize) -> usize {
     while start > lowest {
         let byte = view.before(start);
         // "Your date of birth? It's …": a few words are no sentence of their own.
-        let ends_sentence = byte.is_some_and(|b| b".!?;".contains(&b))
-            && at - start > SHORT_SENTENCE
+        let ends_sentence = at - start > SHORT_SENTENCE
+            && byte.is_some_and(|b| b".!?;".contains(&b))
             && view.byte(start).is_some_and(|b| b.is_ascii_whitespace());
         let ends_paragraph = byte == Some(b'\n') && view.byte(start) == Some(b'\n');
         // `no. 12` is no end of a sentence.
-        let word = view.run_back(start - 1, lowest, 4, |b| b.is_ascii_alphabetic());
-        if ends_paragraph || (ends_sentence && start - 1 - word > 3) {
+        let word = || view.run_back(start - 1, lowest, 4, |b| b.is_ascii_alphabetic());
+        if ends_paragraph || (ends_sentence && start - 1 - word() > 3) {
             break;
         }
         start -= 1;
@@ -140,7 +169,7 @@ const NEAR: usize = 5;
 
 /// What people call a class of numbers, in some of their languages.
 #[rustfmt::skip]
-fn phrases(class: Class) -> &'static [&'static str] {
+const fn phrases(class: Class) -> &'static [&'static str] {
     match class {
         Class::AuTfn => &["tfn", "tax file"],
         Class::BrCpf => &["cpf", "cadastro de pessoa"],
@@ -184,6 +213,44 @@ fn phrases(class: Class) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+/// Where the phrases of each first byte begin in the table behind it.
+type Index = ([usize; 257], [(&'static str, Class); PHRASES]);
+
+/// All phrases in the order of their first bytes.
+static BY_FIRST_BYTE: Index = {
+    let mut index: Index = ([0; 257], [("", Class::Email); PHRASES]);
+    let (mut filled, mut byte) = (0, 0);
+    while byte < 256 {
+        index.0[byte] = filled;
+        let mut class = 0;
+        while class < Class::ALL.len() {
+            let all = phrases(Class::ALL[class]);
+            let mut at = 0;
+            while at < all.len() {
+                if all[at].as_bytes()[0] as usize == byte {
+                    index.1[filled] = (all[at], Class::ALL[class]);
+                    filled += 1;
+                }
+                at += 1;
+            }
+            class += 1;
+        }
+        byte += 1;
+    }
+    index.0[256] = filled;
+    index
+};
+
+/// How many phrases there are.
+const PHRASES: usize = {
+    let (mut count, mut class) = (0, 0);
+    while class < Class::ALL.len() {
+        count += phrases(Class::ALL[class]).len();
+        class += 1;
+    }
+    count
+};
 
 /// Classes that are called by their names.
 const NAMED: &[Class] = &[

@@ -206,8 +206,12 @@ impl Shape {
     ) -> Option<usize> {
         let end = self.groups.last()?.end;
         let total = self.digits.len();
+        let of_a_country = self.of_a_country(opening);
+        if before == Before::Glued || (of_a_country.is_none() && !(7..=15).contains(&total)) {
+            return None;
+        }
         let words = place.words_before(start);
-        if before == Before::Glued || words.deny() {
+        if words.deny() {
             return None;
         }
         if self.is_date() || (opening == Opening::Bracket && self.groups[0].separator != b')') {
@@ -218,7 +222,7 @@ impl Shape {
             return None;
         }
         let is_open = says_phone || !words.name_another(Class::Phone);
-        if let Some(end) = self.of_a_country(opening).filter(|_| is_open) {
+        if let Some(end) = of_a_country.filter(|_| is_open) {
             return Some(end);
         }
         let is_european = self.digits[0] == b'0'
