@@ -125,7 +125,8 @@ impl Groups {
 pub(super) fn of_digits(place: &Place<'_, '_>, start: usize) -> Match {
     let view = place.view;
     let before = Before::of(place, start);
-    if before == Before::Part {
+    let is_international = start > place.floor && view.before(start) == Some(b'+');
+    if before == Before::Part || is_international {
         return None;
     }
     let groups = Groups::read(view, start)?;
@@ -157,8 +158,10 @@ pub(super) fn of_digits(place: &Place<'_, '_>, start: usize) -> Match {
 fn is_believed(form: &Form, words: &Words, before: Before) -> bool {
     let is_grouped = form.groups.len() > 1;
     let follows_number = before == Before::Number && is_grouped && form.proof == Proof::Fair;
+    // An Aadhaar card has no card's number.
+    let is_card = form.class == Class::CreditCard && !words.name(Class::InAadhaar);
     match form.proof {
-        _ if words.name(form.class) => true,
+        _ if words.name(form.class) && (is_card || form.class != Class::CreditCard) => true,
         _ if before == Before::Glued || follows_number => false,
         Proof::Strong => true,
         Proof::Fair => !words.deny() && !words.name_another(form.class),
