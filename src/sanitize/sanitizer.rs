@@ -58,7 +58,6 @@ impl Default for Sanitizer {
 
 impl Sanitizer {
     /// One with choices.
-    #[must_use]
     pub fn builder() -> SanitizerBuilder {
         SanitizerBuilder {
             classes: ClassSet::DEFAULT,

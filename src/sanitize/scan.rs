@@ -198,7 +198,12 @@ fn by_rules_of_the_house(place: &Place<'_, '_>, at: usize) -> Match {
         let person = place.classes.has(Class::PersonName);
         person.then(|| person::name(place, at)).flatten()
     };
-    match view.byte(at)? {
+    let byte = view.byte(at)?;
+    // The end of a sentence, a dash between words.
+    if matches!(byte, b'.' | b'-' | b'/' | b'_') && view.byte(at + 1) == Some(b' ') {
+        return None;
+    }
+    match byte {
         b'0'..=b'9' => number(place, at),
         b'@' => wanted(email::around(place, at)),
         b':' => {

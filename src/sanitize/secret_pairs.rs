@@ -144,7 +144,8 @@ fn name_before(view: &View<'_>, floor: usize, at: usize) -> Option<Range<usize>>
         let follows_word =
             start < end && start > lowest + 1 && view.before(start - 1).is_some_and(is_name);
         let last = view.before(start)?;
-        if !is_name(last) && !(follows_word && last == b' ') {
+        let goes_on = is_name(last) || (follows_word && last == b' ');
+        if !goes_on {
             break;
         }
         start -= 1;
@@ -278,9 +279,8 @@ fn element_text(view: &View<'_>, name: Range<usize>, at: usize) -> Option<(Range
 }
 
 fn end_of_header(view: &View<'_>, start: usize, before_name: Option<u8>) -> usize {
-    view.run(start, QUOTED_BYTES, |b| {
-        !b"\r\n".contains(&b) && !(is_quote(b) && before_name == Some(b))
-    })
+    let ends = |b: u8| b"\r\n".contains(&b) || (is_quote(b) && before_name == Some(b));
+    view.run(start, QUOTED_BYTES, |b| !ends(b))
 }
 
 /// The end of `Bearer …`, or of a value without a scheme.

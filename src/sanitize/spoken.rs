@@ -23,6 +23,9 @@ pub(super) fn secret(place: &Place<'_, '_>, token: usize) -> Option<(Range<usize
             .iter()
             .take_while(|b| b"\"'`([*".contains(b))
             .count();
+    if !may_be_told(place, start) {
+        return None;
+    }
     let words = place.words_before(start);
     let is_told = words.end_with(TOLD);
     if !is_told && !words.end_with(NAMED) {
@@ -48,6 +51,42 @@ pub(super) fn secret(place: &Place<'_, '_>, token: usize) -> Option<(Range<usize
     ((is_mixed || is_code) && !is_amount).then_some((start..end, Class::Secret))
 }
 
+/// Whether the last word before a place is one with which the words below end; most are not, and cost no more than this.
+fn may_be_told(place: &Place<'_, '_>, start: usize) -> bool {
+    let view = place.view;
+    let end = view.run_back(start, place.floor, 8, |b| {
+        !b.is_ascii_alphabetic() && b < 0x80
+    });
+    let word = view.run_back(end, place.floor, 12, |b| {
+        b.is_ascii_alphabetic() || b >= 0x80
+    });
+    let last = view.slice(word..end);
+    last.iter().any(|b| *b >= 0x80)
+        || LAST_WORDS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(last))
+}
+
+const LAST_WORDS: &[&[u8]] = &[
+    b"apikey",
+    b"a",
+    b"es",
+    b"est",
+    b"is",
+    b"ist",
+    b"kennwort",
+    b"key",
+    b"lautet",
+    b"passcode",
+    b"passe",
+    b"passphrase",
+    b"passwd",
+    b"password",
+    b"passwort",
+    b"pwd",
+    b"to",
+    b"was",
+];
 const LONGEST: usize = 64;
 
 /// Words right behind which a secret stands, whatever it is made of.
