@@ -1,4 +1,4 @@
-//! Dates of birth: dates right after words that speak of a birth. Other dates are no personal data by themselves.
+//! Dates of birth: dates beside words that speak of a birth. Other dates are no personal data by themselves.
 //!
 //! Forms: numbers with `-`, `/`, `.` or blanks in any order of day, month and year, months by name before or behind the day
 //! (English, French, German, Italian, Spanish, Portuguese, Dutch), eight digits; with a time of day behind or without.
@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::class::Class;
-use super::identity::is_part_of_more;
+use super::identity::{is_part_of_more, words_behind};
 use super::scan::Place;
 use super::view::{FOREIGN_LETTER, View};
 
@@ -28,7 +28,8 @@ pub(super) fn date(place: &Place<'_, '_>, at: usize) -> Option<(Range<usize>, Cl
         return None;
     }
     let start = start.unwrap_or(at);
-    let is_birth = place.words_before(start).name(Class::DateOfBirth);
+    let is_birth = place.words_before(start).name(Class::DateOfBirth)
+        || words_behind(view, end).is_some_and(|words| words.name(Class::DateOfBirth));
     is_birth.then_some((start..end, Class::DateOfBirth))
 }
 

@@ -184,7 +184,6 @@ const fn phrases(class: Class) -> &'static [&'static str] {
             "dateofbirth", "d o b", "dob", "f?delsedatum", "f?dselsdato", "f?dd", "geb", "geboortedatum", "geboren",
             "geburtsdatum", "geburtstag", "n? le", "n?e le", "n? en", "nacida", "nacido", "nacimiento", "naissance",
             "nascida", "nascido", "nascimento", "nascita", "nata il", "nato il", "urodzony", "urodzona",
-            "????????", "????? ??????",
         ],
         Class::DeTaxId => &[
             "id nr", "idnr", "identifikationsnummer", "steuer id", "steuer identifikationsnummer", "steuer idnr", "steuerid",
@@ -197,10 +196,10 @@ const fn phrases(class: Class) -> &'static [&'static str] {
         Class::NlBsn => &["bsn", "burgerservice", "burgerservicenummer", "sofi", "sofinummer"],
         Class::Phone => &[
             "answering", "call", "callback", "cell", "cellphone", "cellulare", "celular", "contact", "desk", "dial", "fax", "handy",
-            "handynummer", "hotline", "mob", "mobil", "mobile", "mobilnummer", "messages to", "my number", "m?vil", "ph", "phone", "phonenumber",
+            "handynummer", "hotline", "mob", "mobiel", "mobil", "mobile", "mobilnummer", "messages to", "my number", "m?vil", "ph", "phone", "phonenumber",
             "portable", "reach", "ring", "rufnummer", "sms", "tel", "telefon", "telefone", "telefonnummer", "telefono",
             "telefoon", "telefoonnummer", "telephone", "tel?fono", "telefonu", "text", "t?l", "t?l?phone", "viber",
-            "voicemail", "whatsapp", "?????", "???????", "??",
+            "voicemail", "whatsapp",
         ],
         Class::PlPesel => &["pesel"],
         Class::UkNhs => &["health service", "nhs"],

@@ -125,7 +125,8 @@ impl Groups {
 pub(super) fn of_digits(place: &Place<'_, '_>, start: usize) -> Match {
     let view = place.view;
     let before = Before::of(place, start);
-    if before == Before::Part {
+    let is_international = start > place.floor && view.before(start) == Some(b'+');
+    if before == Before::Part || is_international {
         return None;
     }
     let groups = Groups::read(view, start)?;
@@ -141,7 +142,13 @@ pub(super) fn of_digits(place: &Place<'_, '_>, start: usize) -> Match {
             continue;
         }
         let words = words.get_or_insert_with(|| place.words_before(start));
-        if is_believed(form, words, before) || is_named_behind(view, end, form.class) {
+        let behind = words_behind(view, end);
+        let is_named = behind
+            .as_ref()
+            .is_some_and(|behind| behind.name(form.class));
+        let is_another = behind.is_some_and(|behind| behind.name_another(form.class));
+        let is_fair = form.proof == Proof::Strong || !is_another;
+        if is_named || (is_fair && is_believed(form, words, before)) {
             return Some((start..end, form.class));
         }
     }
@@ -151,8 +158,10 @@ pub(super) fn of_digits(place: &Place<'_, '_>, start: usize) -> Match {
 fn is_believed(form: &Form, words: &Words, before: Before) -> bool {
     let is_grouped = form.groups.len() > 1;
     let follows_number = before == Before::Number && is_grouped && form.proof == Proof::Fair;
+    // An Aadhaar card has no card's number.
+    let is_card = form.class == Class::CreditCard && !words.name(Class::InAadhaar);
     match form.proof {
-        _ if words.name(form.class) => true,
+        _ if words.name(form.class) && (is_card || form.class != Class::CreditCard) => true,
         _ if before == Before::Glued || follows_number => false,
         Proof::Strong => true,
         Proof::Fair => !words.deny() && !words.name_another(form.class),
@@ -160,20 +169,19 @@ fn is_believed(form: &Form, words: &Words, before: Before) -> bool {
     }
 }
 
-/// Whether the words right behind a number name its class: `… (SSN)`, `… is my BSN`.
-fn is_named_behind(view: &View<'_>, end: usize, class: Class) -> bool {
+/// The words right behind a number, where they are about it: `… (SSN)`, `… is my BSN`, `… als Steuer-ID`.
+pub(super) fn words_behind(view: &View<'_>, end: usize) -> Option<Words> {
     let start = view.run(end, 3, |b| b" (,".contains(&b));
-    if start == end {
-        return false;
-    }
-    let last = view.run(start, 24, |b| b.is_ascii_alphabetic() || b == b' ');
-    let whole = view.run_back(last, start, 24, |b| b.is_ascii_alphabetic());
+    let last = view.run(start, BEHIND, |b| b.is_ascii_alphabetic() || b == b' ');
+    let whole = view.run_back(last, start, BEHIND, |b| b.is_ascii_alphabetic());
     // A word that may go on is none yet.
-    let last = if last - start == 24 { whole } else { last };
-    let behind = Words::before(view, start, last, None);
-    let says_it =
-        start < last && (behind.say(&["is my", "as my"]) || view.before(start) == Some(b'('));
-    says_it && behind.name(class)
+    let last = if last - start == BEHIND { whole } else { last };
+    if end == start || start == last {
+        return None;
+    }
+    let words = Words::before(view, start, last, None);
+    let are_about_it = view.before(start) == Some(b'(') || words.say(ABOUT);
+    are_about_it.then_some(words)
 }
 
 /// What stands before a number.
@@ -214,10 +222,31 @@ impl Before {
             }
             Some(b'-' | b'/' | b'#' | b'.' | b'@') if back(2).is_some_and(is_word) => Self::Glued,
             Some(b'#') => Self::Glued,
+            Some(b' ' | b'-') if is_of_account(view, place.floor, start) => Self::Part,
             Some(b' ') if follows(|b| b.is_ascii_digit()) => Self::Number,
             _ => Self::Clear,
         }
     }
+}
+
+/// Whether groups of four lead back to one that begins an account number, though not a right one: `PL35 6548 8148 …`.
+fn is_of_account(view: &View<'_>, floor: usize, start: usize) -> bool {
+    let mut end = start;
+    while end >= floor + GROUP && start - end <= MOST_COMPACT {
+        let group = view.slice(end - GROUP..end);
+        let &[first, second, ref check @ .., sign] = group else {
+            return false;
+        };
+        if !b" -".contains(&sign) || !group[..GROUP - 1].iter().all(u8::is_ascii_alphanumeric) {
+            return false;
+        }
+        let country = [first, second].map(|b| b.to_ascii_uppercase());
+        if check.iter().all(u8::is_ascii_digit) && number::iban::length(country).is_some() {
+            return true;
+        }
+        end -= GROUP;
+    }
+    false
 }
 
 /// Whether what ends here is part of a longer word, number or path. What was replaced may have been one.
@@ -403,6 +432,12 @@ fn is_valid(class: Class, text: &[u8]) -> bool {
     }
 }
 
+/// Words that say that what stands before them is what they go on to name.
+const ABOUT: &[&str] = &["als", "as", "come", "comme", "como", "is my"];
+/// How far behind a number words about it are read.
+const BEHIND: usize = 40;
+/// A group of an account number, and the sign behind it.
+const GROUP: usize = 5;
 const MOST_DIGITS: usize = 24;
 const MOST_GROUPS: usize = 10;
 const MOST_COMPACT: usize = 34;

@@ -76,6 +76,7 @@ pub(super) fn hardware(place: &Place<'_, '_>, sign_at: usize) -> Match {
     }
     let after = view.byte(end);
     let goes_on = after.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        || view.placeholder(end) > 0
         || (after == Some(sign)
             && view
                 .byte(end + 1)
@@ -90,17 +91,27 @@ pub(super) fn hardware(place: &Place<'_, '_>, sign_at: usize) -> Match {
 
 /// Whether a hardware address would be part of a longer word or a longer row of groups.
 fn is_cut(place: &Place<'_, '_>, start: usize, sign: u8) -> bool {
-    let view = place.view;
-    let Some(before) = view.before(start).filter(|_| start > place.floor) else {
+    let Some(before) = place.view.before(start).filter(|_| start > place.floor) else {
         return false;
     };
-    if before != sign {
-        return before.is_ascii_alphanumeric() || b"-._".contains(&before);
+    match before {
+        b':' if sign == b':' => follows_group(place, start, 2),
+        b':' => false,
+        other => other.is_ascii_alphanumeric() || b"-._".contains(&other),
     }
-    // `mac:00:1b:…` begins behind the name, another group of two digits does not.
-    let group = view.run_back(start - 1, place.floor, 3, |b| b.is_ascii_alphanumeric());
-    let group = view.slice(group..start - 1);
-    sign != b':' || group.len() < 3 && group.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether a colon right before `start` ends a group of at most `most` hexadecimal digits, or another colon, and not a
+/// name: `mac:00:1b:…`.
+fn follows_group(place: &Place<'_, '_>, start: usize, most: usize) -> bool {
+    let view = place.view;
+    let end = start - 1;
+    let group = view.run_back(end, place.floor, most + 1, |b| b.is_ascii_alphanumeric());
+    let group = view.slice(group..end);
+    if group.is_empty() {
+        return end > place.floor && view.before(end) == Some(b':');
+    }
+    group.len() <= most && group.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// An address of version 6, given the place of its first colon.
@@ -111,7 +122,8 @@ pub(super) fn version_six(place: &Place<'_, '_>, colon: usize) -> Match {
         return None;
     }
     let before = view.before(start).filter(|_| start > place.floor);
-    if before.is_some_and(|b| b.is_ascii_alphanumeric() || b":_.-".contains(&b)) {
+    let is_cut = before.is_some_and(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if is_cut || (before == Some(b':') && (start == colon || follows_group(place, start, 4))) {
         return None;
     }
     let is_part = |b: u8| b.is_ascii_hexdigit() || b":.".contains(&b);
@@ -123,9 +135,10 @@ pub(super) fn version_six(place: &Place<'_, '_>, colon: usize) -> Match {
     // Two colons at least, and more than a time of day or a path of a language.
     let colons = text.iter().filter(|b| **b == b':').count();
     let digits = text.iter().filter(|b| b.is_ascii_hexdigit()).count();
-    let goes_on = view
-        .byte(end)
-        .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':');
+    let goes_on = view.placeholder(end) > 0
+        || view
+            .byte(end)
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':');
     let is_one = colons >= 2 && digits >= 3 && !goes_on && ip_address::is_valid(text);
     is_one.then_some((start..end, Class::IpAddress))
 }

@@ -15,7 +15,7 @@ use arrayvec::ArrayVec;
 
 use super::class::Class;
 use super::context::Words;
-use super::identity::{Before, is_followed_by_number, is_part_of_more};
+use super::identity::{Before, is_followed_by_number, is_part_of_more, words_behind};
 use super::scan::Place;
 use super::view::View;
 
@@ -26,7 +26,7 @@ pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize
     let mut start = view.run_back(first, place.floor, 2, |b| b"+(".contains(&b));
     // A bracket belongs to the number where it closes in it.
     let is_bracketed = shape.closes_a_bracket();
-    while !is_bracketed && view.byte(start) == Some(b'(') {
+    while view.byte(start) == Some(b'(') && (!is_bracketed || view.byte(start + 1) == Some(b'(')) {
         start += 1;
     }
     let opening = view.slice(start..first);
@@ -65,6 +65,9 @@ pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize
         None => shape.national(place, start, before, written)?,
     };
     let end = with_extension(view, end);
+    if words_behind(view, end).is_some_and(|words| words.name_another(Class::Phone)) {
+        return None;
+    }
     (is_named_behind(view, end) || !is_part_of_more(view, end))
         .then_some((start..end, Class::Phone))
 }

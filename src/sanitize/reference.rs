@@ -12,6 +12,16 @@ pub(super) fn is_one(value: &str, behind: &str) -> bool {
     is_variable(value) || is_blank(value, behind) || is_covered(value)
 }
 
+/// Whether the object that is the value of such a field describes it, as JSON Schema does: `{"type": "string", …}`.
+pub(super) fn is_schema(object: &str) -> bool {
+    let inside = object.strip_prefix('{').unwrap_or_default();
+    let key = inside.trim_start_matches([' ', '\t', '\r', '\n', '\\', '"', '\'']);
+    SCHEMA_KEYS.iter().any(|own| {
+        let after = key.strip_prefix(own).unwrap_or_default();
+        after.trim_start_matches('\\').starts_with(['"', '\''])
+    })
+}
+
 fn is_variable(value: &str) -> bool {
     let is_upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let is_named = |name: &str| name.len() > 1 && name.chars().all(is_upper);
@@ -43,6 +53,16 @@ fn is_covered(value: &str) -> bool {
         && first.is_some_and(|first| "*•.xX".contains(first) && characters.all(|c| c == first))
 }
 
+/// What a schema begins with.
+const SCHEMA_KEYS: &[&str] = &[
+    "$ref",
+    "anyOf",
+    "description",
+    "format",
+    "oneOf",
+    "title",
+    "type",
+];
 /// How a program asks for a variable of its environment.
 const ENVIRONMENTS: &[&str] = &[
     "ENV[",
@@ -67,7 +87,7 @@ const LONGEST_BLANK: usize = 48;
 
 #[cfg(test)]
 mod tests {
-    use super::is_one;
+    use super::{is_one, is_schema};
 
     #[test]
     fn variables_blanks_and_stars_are_references() {
@@ -110,5 +130,12 @@ mod tests {
             assert!(!is_one(value, ""), "{value}");
         }
         assert!(!is_one("<your", " password is here and goes on"));
+    }
+
+    #[test]
+    fn a_schema_describes_and_an_object_holds() {
+        assert!(is_schema(r#"{"type": "string", "minLength": 8}"#));
+        assert!(is_schema(r#"{ \"description\": \"the new one\"}"#));
+        assert!(!is_schema(r#"{"value": "hunter2"}"#) && !is_schema(r#"{"typed": 1}"#));
     }
 }

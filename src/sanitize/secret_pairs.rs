@@ -53,7 +53,8 @@ pub(super) fn value_after(
     if b"{[".contains(&view.byte(start)?) {
         let is_list = sensitivity > Sensitivity::Doubtful;
         let value = is_list.then(|| start..closing_bracket(view, start))?;
-        return (value.len() > 2).then_some((value, Class::Secret));
+        let holds = value.len() > 2 && !reference::is_schema(view.text(value.clone()));
+        return holds.then_some((value, Class::Secret));
     }
     let is_sentence = sign == b':' && view.byte(at + 1) == Some(b' ');
     let first = start..end_of_word(view, start, sensitivity);
