@@ -252,7 +252,10 @@ fn is_of_account(view: &View<'_>, floor: usize, start: usize) -> bool {
 /// Whether what ends here is part of a longer word, number or path. What was replaced may have been one.
 pub(super) fn is_part_of_more(view: &View<'_>, end: usize) -> bool {
     let is_word_at = |at: usize| {
-        view.byte(at).is_some_and(|b| b.is_ascii_alphanumeric()) || view.placeholder(at) > 0
+        view.byte(at).is_some_and(|b| b.is_ascii_alphanumeric())
+            || view.placeholder(at) > 0
+            // The placeholder of an application's own rule.
+            || (view.byte(at) == Some(b'<') && view.byte(at + 1).is_some_and(|b| b.is_ascii_uppercase()))
     };
     match view.byte(end) {
         Some(b'_' | b'%' | FOREIGN_LETTER) => true,

@@ -44,7 +44,7 @@ fn observing_finds_and_replaces_nothing() {
 
 #[test]
 fn a_long_text_is_sanitized_as_a_stream() {
-    let line = "words and words é ".repeat(10_000);
+    let line = "words and words é ".repeat(1_800);
     let run = run_with(&["sanitize"], format!("{line}a@b.com {line}").as_bytes());
     assert_eq!(run.out, format!("{line}<EMAIL_1> {line}"));
 }
