@@ -51,10 +51,7 @@ pub(super) fn value_after(
         return quoted(view, &quote, sensitivity);
     }
     if b"{[".contains(&view.byte(start)?) {
-        let is_list = sensitivity > Sensitivity::Doubtful;
-        let value = is_list.then(|| start..closing_bracket(view, start))?;
-        let holds = value.len() > 2 && !reference::is_schema(view.text(value.clone()));
-        return holds.then_some((value, Class::Secret));
+        return bracketed(view, start, sensitivity);
     }
     let is_sentence = sign == b':' && view.byte(at + 1) == Some(b' ');
     let first = start..end_of_word(view, start, sensitivity);
@@ -73,8 +70,7 @@ pub(super) fn value_after(
         _ if follows_setting => end_of_setting(view, start),
         _ => end_of_word(view, start, Sensitivity::Whole),
     };
-    let scheme = view.run(start, NAME_BYTES, is_name);
-    if is_header && view.byte(scheme) == Some(b' ') && is_reference(view, &(scheme + 1..end)) {
+    if is_header && is_reference_behind_scheme(view, start, end) {
         return None;
     }
     let is_setting =
@@ -212,6 +208,24 @@ fn quoted(
     let is_reference = reference::is_one(view.text(value.clone()), "");
     (!value.is_empty() && !is_masked && !doubtful && !is_reference)
         .then_some((value, Class::Secret))
+}
+
+/// The list or object that opens here; none that describes the field.
+fn bracketed(
+    view: &View<'_>,
+    start: usize,
+    sensitivity: Sensitivity,
+) -> Option<(Range<usize>, Class)> {
+    let is_list = sensitivity > Sensitivity::Doubtful;
+    let value = is_list.then(|| start..closing_bracket(view, start))?;
+    let holds = value.len() > 2 && !reference::is_schema(view.text(value.clone()));
+    holds.then_some((value, Class::Secret))
+}
+
+/// Whether a reference stands behind the scheme of a header: `Bearer $TOKEN`.
+fn is_reference_behind_scheme(view: &View<'_>, start: usize, end: usize) -> bool {
+    let scheme = view.run(start, NAME_BYTES, is_name);
+    view.byte(scheme) == Some(b' ') && is_reference(view, &(scheme + 1..end))
 }
 
 /// A quote closes when it is escaped as its opening was: at depth d a quote within has `2d + 1` backslashes, and a
