@@ -146,9 +146,11 @@ fn beginning(view: &View<'_>, floor: usize, at: usize) -> usize {
     while start > lowest {
         let byte = view.before(start);
         // "Your date of birth? It's …": a few words are no sentence of their own.
-        let ends_sentence = at - start > SHORT_SENTENCE
-            && byte.is_some_and(|b| b".!?;".contains(&b))
-            && view.byte(start).is_some_and(|b| b.is_ascii_whitespace());
+        let ends_sentence = match byte {
+            Some(b'?') => at - start > SHORT_ANSWER,
+            Some(b'.' | b'!' | b';') => at - start > SHORT_SENTENCE,
+            _ => false,
+        } && view.byte(start).is_some_and(|b| b.is_ascii_whitespace());
         let ends_paragraph = byte == Some(b'\n') && view.byte(start) == Some(b'\n');
         // `no. 12` is no end of a sentence.
         let word = || view.run_back(start - 1, lowest, 4, |b| b.is_ascii_alphabetic());
@@ -281,6 +283,8 @@ const OF_THINGS: &[&str] = &[
 ];
 
 /// How long a sentence is that leans on the one before it.
-const SHORT_SENTENCE: usize = 24;
+const SHORT_SENTENCE: usize = 12;
+/// How long an answer is before its number: `Sure, it's`.
+const SHORT_ANSWER: usize = 24;
 /// Twice as many bytes as words are read from.
 const ROOM: usize = 160;

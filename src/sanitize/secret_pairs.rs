@@ -51,7 +51,10 @@ pub(super) fn value_after(
         return quoted(view, &quote, sensitivity);
     }
     if b"{[".contains(&view.byte(start)?) {
-        return bracketed(view, start, sensitivity);
+        let is_list = sensitivity > Sensitivity::Doubtful;
+        let value = is_list.then(|| start..closing_bracket(view, start))?;
+        let holds = value.len() > 2 && !reference::is_schema(view.text(value.clone()));
+        return holds.then_some((value, Class::Secret));
     }
     let is_sentence = sign == b':' && view.byte(at + 1) == Some(b' ');
     let first = start..end_of_word(view, start, sensitivity);
@@ -61,26 +64,43 @@ pub(super) fn value_after(
     {
         return None;
     }
-    let is_header = secret_names::is_header_with_spaces(view.text(word));
+    unquoted(view, floor, at, &name, start)
+}
+
+/// The value without quotes that begins at `start`, behind the sign at `at` and a name.
+fn unquoted(
+    view: &View<'_>,
+    floor: usize,
+    at: usize,
+    name: &Range<usize>,
+    start: usize,
+) -> Option<(Range<usize>, Class)> {
+    let is_equal = view.byte(at) == Some(b'=');
+    let is_header = secret_names::is_header_with_spaces(view.text(last_word(view, name)));
     let blanks = view.run_back(name.start, floor, MOST_BLANKS, |b| b == b' ');
-    let follows_setting = sign == b'=' && blanks > floor && view.before(blanks) == Some(b';');
-    let end = match sign {
-        b':' if is_header => end_of_header(view, start, before_name),
-        b'=' if is_header => end_of_credentials(view, start),
+    let follows_setting = is_equal && blanks > floor && view.before(blanks) == Some(b';');
+    let end = match view.byte(at) {
+        Some(b':') if is_header => end_of_header(view, start, view.before(name.start)),
+        Some(b'=') if is_header => end_of_credentials(view, start),
         _ if follows_setting => end_of_setting(view, start),
         _ => end_of_word(view, start, Sensitivity::Whole),
     };
     if is_header && is_reference_behind_scheme(view, start, end) {
         return None;
     }
-    let is_setting =
-        follows_setting || (sign == b'=' && !is_header && view.byte(end) == Some(b';'));
+    let is_setting = follows_setting || (is_equal && !is_header && view.byte(end) == Some(b';'));
     let class = if is_setting {
         Class::ConnectionString
     } else {
         Class::Secret
     };
     Some((start..end, class))
+}
+
+/// Whether a reference stands behind the scheme of a header: `Bearer $TOKEN`.
+fn is_reference_behind_scheme(view: &View<'_>, start: usize, end: usize) -> bool {
+    let scheme = view.run(start, NAME_BYTES, is_name);
+    view.byte(scheme) == Some(b' ') && is_reference(view, &(scheme + 1..end))
 }
 
 /// The secret that a command's flag says, given the place of its first dash: `--password hunter2`.
@@ -208,24 +228,6 @@ fn quoted(
     let is_reference = reference::is_one(view.text(value.clone()), "");
     (!value.is_empty() && !is_masked && !doubtful && !is_reference)
         .then_some((value, Class::Secret))
-}
-
-/// The list or object that opens here; none that describes the field.
-fn bracketed(
-    view: &View<'_>,
-    start: usize,
-    sensitivity: Sensitivity,
-) -> Option<(Range<usize>, Class)> {
-    let is_list = sensitivity > Sensitivity::Doubtful;
-    let value = is_list.then(|| start..closing_bracket(view, start))?;
-    let holds = value.len() > 2 && !reference::is_schema(view.text(value.clone()));
-    holds.then_some((value, Class::Secret))
-}
-
-/// Whether a reference stands behind the scheme of a header: `Bearer $TOKEN`.
-fn is_reference_behind_scheme(view: &View<'_>, start: usize, end: usize) -> bool {
-    let scheme = view.run(start, NAME_BYTES, is_name);
-    view.byte(scheme) == Some(b' ') && is_reference(view, &(scheme + 1..end))
 }
 
 /// A quote closes when it is escaped as its opening was: at depth d a quote within has `2d + 1` backslashes, and a
