@@ -17,7 +17,7 @@ use super::class::Class;
 use super::context::Words;
 use super::identity::{Before, is_followed_by_number, is_part_of_more, words_behind};
 use super::scan::Place;
-use super::view::View;
+use super::view::{FOREIGN_LETTER, View};
 
 /// The telephone number whose first digit stands at `first`.
 pub(super) fn number(place: &Place<'_, '_>, first: usize) -> Option<(Range<usize>, Class)> {
@@ -110,15 +110,12 @@ impl Shape {
         loop {
             let end = view.run(at, MOST_DIGITS + 1, |b| b.is_ascii_digit());
             let group = view.slice(at..end);
-            // `… 89a` behind a blank is another word.
-            let is_word = shape
-                .groups
-                .last()
-                .is_some_and(|last| last.separator == b' ')
+            // `… 89a` is another word, whatever parts it from the number.
+            let goes_on_as_word =
+                |b: u8| b.is_ascii_alphanumeric() || b == FOREIGN_LETTER || b"_@".contains(&b);
+            let is_word = !shape.groups.is_empty()
                 && with_extension(view, end) == end
-                && view
-                    .byte(end)
-                    .is_some_and(|b| b.is_ascii_alphanumeric() || b"_@".contains(&b));
+                && view.byte(end).is_some_and(goes_on_as_word);
             if is_word {
                 return Some(shape.without_what_follows());
             }

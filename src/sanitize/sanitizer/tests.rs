@@ -1,6 +1,7 @@
 //! What the sanitizer promises of every text.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::json;
 
 use super::super::scan::{Scan, TextEnd};
@@ -389,8 +390,15 @@ fn in_pieces(text: &str, cuts: &[prop::sample::Index]) -> Vec<String> {
     pieces
 }
 
+// What rules see behind a place is what they have in common with what was replaced there, rule by rule; so the texts are the
+// same in every run, and are changed by whoever looks for more.
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_500,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(2),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn sanitizing_what_is_sanitized_changes_and_counts_nothing(text in hostile_text()) {
@@ -400,6 +408,10 @@ proptest! {
             prop_assert_eq!((twice.text(), twice.count()), (once.text(), 0));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn findings_are_what_was_replaced_and_nothing_else_changed(text in hostile_text()) {
