@@ -64,7 +64,7 @@ pub(super) fn value_after(
     {
         return None;
     }
-    Some(unquoted(view, floor, at, &name, start))
+    unquoted(view, floor, at, &name, start)
 }
 
 /// The value without quotes that begins at `start`, behind the sign at `at` and a name.
@@ -74,7 +74,7 @@ fn unquoted(
     at: usize,
     name: &Range<usize>,
     start: usize,
-) -> (Range<usize>, Class) {
+) -> Option<(Range<usize>, Class)> {
     let is_equal = view.byte(at) == Some(b'=');
     let is_header = secret_names::is_header_with_spaces(view.text(last_word(view, name)));
     let blanks = view.run_back(name.start, floor, MOST_BLANKS, |b| b == b' ');
@@ -85,13 +85,22 @@ fn unquoted(
         _ if follows_setting => end_of_setting(view, start),
         _ => end_of_word(view, start, Sensitivity::Whole),
     };
+    if is_header && is_reference_behind_scheme(view, start, end) {
+        return None;
+    }
     let is_setting = follows_setting || (is_equal && !is_header && view.byte(end) == Some(b';'));
     let class = if is_setting {
         Class::ConnectionString
     } else {
         Class::Secret
     };
-    (start..end, class)
+    Some((start..end, class))
+}
+
+/// Whether a reference stands behind the scheme of a header: `Bearer $TOKEN`.
+fn is_reference_behind_scheme(view: &View<'_>, start: usize, end: usize) -> bool {
+    let scheme = view.run(start, NAME_BYTES, is_name);
+    view.byte(scheme) == Some(b' ') && is_reference(view, &(scheme + 1..end))
 }
 
 /// The secret that a command's flag says, given the place of its first dash: `--password hunter2`.

@@ -60,15 +60,15 @@ fn made(dice: &mut Dice, name: &str) -> String {
         "fingerprint" => (0..16).map(|_| dice.text(HEX, 2)).collect::<Vec<_>>().join(":"),
         "base64" => format!("{}=", dice.text(BASE64, 119)),
         "hexdump" => (0..16).map(|_| dice.text(HEX, 2)).collect::<Vec<_>>().join(" "),
-        "date" => format!("{}-{:02}-{:02}", dice.from_to(2001, 2026), dice.from_to(1, 12), dice.from_to(1, 28)),
-        "usdate" => format!("{}/{}/{}", dice.from_to(1, 12), dice.from_to(1, 28), dice.from_to(2001, 2026)),
+        "date" => format!("{}-{:02}-{:02}", dice.between(2001, 2026), dice.between(1, 12), dice.between(1, 28)),
+        "usdate" => format!("{}/{}/{}", dice.between(1, 12), dice.between(1, 28), dice.between(2001, 2026)),
         "time" => format!("{:02}:{:02}:{:02}", dice.below(24), dice.below(60), dice.below(60)),
         "epoch" => format!("17{}", dice.digits(8)),
         "millis" => format!("17{}", dice.digits(11)),
         "nanos" => format!("17{}", dice.digits(17)),
-        "price" => format!("{},{}.{}", dice.from_to(1, 999), dice.digits(3), dice.digits(2)),
+        "price" => format!("{},{}.{}", dice.between(1, 999), dice.digits(3), dice.digits(2)),
         "version3" => format!("{}.{}.{}", dice.below(20), dice.below(30), dice.below(40)),
-        "version4" => format!("{}.{}.{}.{}", dice.from_to(1, 20), dice.below(30), dice.below(256), dice.below(200)),
+        "version4" => format!("{}.{}.{}.{}", dice.between(1, 20), dice.below(30), dice.below(256), dice.below(200)),
         "isbn" => ean(dice, "978"),
         "ean" => { let prefix = *dice.pick(&["400", "402", "501", "544", "590", "760"]); ean(dice, prefix) },
         "order5" => dice.digits(5),
@@ -79,7 +79,7 @@ fn made(dice: &mut Dice, name: &str) -> String {
         "word" => (*dice.pick(WORDS)).to_owned(),
         "float" => format!("{}.{}", dice.below(1000), dice.digits(15)),
         "lat" => format!("{}.{}", dice.below(90), dice.digits(4)),
-        "count" => dice.from_to(2, 4000).to_string(),
+        "count" => dice.between(2, 4000).to_string(),
         "luhn9" => {
             let body = format!("{}{}", dice.text("1234567", 1), dice.digits(7));
             with_luhn(&body)
@@ -95,7 +95,7 @@ fn made(dice: &mut Dice, name: &str) -> String {
         "sku" => dice.fill("^^-####-^^"),
         "ident" => dice.fill("@@@@_@@@@@@"),
         "color" => format!("#{}", dice.text(HEX, 6)),
-        "port" => dice.from_to(1024, 65535).to_string(),
+        "port" => dice.between(1024, 65535).to_string(),
         "alnum" => dice.text(ALPHANUMERIC, 11),
         other => panic!("{other} is not made here"),
     }

@@ -118,7 +118,7 @@ pub(crate) fn ip_address(dice: &mut Dice) -> String {
         };
     }
     let first = loop {
-        let first = dice.from_to(1, 223);
+        let first = dice.between(1, 223);
         if first != 127 {
             break first as u8;
         }
@@ -127,7 +127,7 @@ pub(crate) fn ip_address(dice: &mut Dice) -> String {
         first,
         dice.below(256) as u8,
         dice.below(256) as u8,
-        dice.from_to(1, 254) as u8,
+        dice.between(1, 254) as u8,
     )
     .to_string()
 }
@@ -144,9 +144,9 @@ pub(crate) fn mac_address(dice: &mut Dice) -> String {
 
 pub(crate) fn date_of_birth(dice: &mut Dice) -> String {
     let (year, month, day) = (
-        dice.from_to(1931, 2009),
-        dice.from_to(1, 12),
-        dice.from_to(1, 28),
+        dice.between(1931, 2009),
+        dice.between(1, 12),
+        dice.between(1, 28),
     );
     let name = MONTHS[month - 1];
     match dice.below(9) {
@@ -165,7 +165,7 @@ pub(crate) fn date_of_birth(dice: &mut Dice) -> String {
 /// A password such as people make.
 pub(crate) fn password(dice: &mut Dice) -> String {
     match dice.below(4) {
-        0 => format!("{}{}!", dice.pick(SURNAMES), dice.from_to(1970, 2025)),
+        0 => format!("{}{}!", dice.pick(SURNAMES), dice.between(1970, 2025)),
         1 => format!(
             "{}#{}",
             dice.text(ALPHANUMERIC, 6),

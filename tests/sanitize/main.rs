@@ -111,7 +111,7 @@ fn changed(dice: &mut Dice, class: &str, number: &str) -> String {
         .collect();
     let place = *dice.pick(&digits);
     let mut changed = number.as_bytes().to_vec();
-    changed[place] = (changed[place] - b'0' + dice.from_to(1, 9) as u8) % 10 + b'0';
+    changed[place] = (changed[place] - b'0' + dice.between(1, 9) as u8) % 10 + b'0';
     String::from_utf8(changed).expect("digits and letters")
 }
 

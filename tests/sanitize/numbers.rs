@@ -180,7 +180,9 @@ fn ca_sin(dice: &mut Dice) -> String {
 fn au_tfn(dice: &mut Dice) -> String {
     until(dice, |dice| {
         let number = format!("{}{}", dice.text("123456789", 1), dice.digits(8));
-        (sum(&number, &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0).then_some(number)
+        sum(&number, &[1, 4, 3, 7, 5, 8, 6, 9, 10])
+            .is_multiple_of(11)
+            .then_some(number)
     })
 }
 
@@ -239,7 +241,7 @@ fn fr_nir(dice: &mut Dice) -> String {
         0 => ("2A".to_owned(), "19".to_owned()),
         1 => ("2B".to_owned(), "18".to_owned()),
         _ => {
-            let department = format!("{:02}", dice.from_to(21, 95));
+            let department = format!("{:02}", dice.between(21, 95));
             (department.clone(), department)
         }
     };
@@ -247,9 +249,9 @@ fn fr_nir(dice: &mut Dice) -> String {
         "{}{}{:02}",
         dice.text("12", 1),
         dice.digits(2),
-        dice.from_to(1, 12)
+        dice.between(1, 12)
     );
-    let tail = format!("{:03}{:03}", dice.from_to(1, 500), dice.from_to(1, 999));
+    let tail = format!("{:03}{:03}", dice.between(1, 500), dice.between(1, 999));
     let number: u64 = format!("{head}{counted}{tail}")
         .parse()
         .expect("thirteen digits");
@@ -270,7 +272,7 @@ fn es_nif(dice: &mut Dice) -> String {
             )
         }
         _ => {
-            let first = dice.from_to(1, 7) as u32;
+            let first = dice.between(1, 7) as u32;
             format!("{first}{body}{}", letter(first * 10_000_000 + number))
         }
     }
@@ -278,13 +280,13 @@ fn es_nif(dice: &mut Dice) -> String {
 
 fn it_codice_fiscale(dice: &mut Dice) -> String {
     let names = dice.text("BCDFGLMNPRSTVZ", 6);
-    let day = dice.from_to(1, 28) + 40 * dice.below(2);
+    let day = dice.between(1, 28) + 40 * dice.below(2);
     let mut body: Vec<u8> = format!(
         "{names}{:02}{}{day:02}{}{:03}",
         dice.below(100),
         dice.text("ABCDEHLMPRST", 1),
         dice.text("ABCDEFGHIL", 1),
-        dice.from_to(1, 999),
+        dice.between(1, 999),
     )
     .into_bytes();
     if dice.one_in(6) {
@@ -314,11 +316,11 @@ fn it_codice_fiscale(dice: &mut Dice) -> String {
 }
 
 fn pl_pesel(dice: &mut Dice) -> String {
-    let month = dice.from_to(1, 12) + 20 * dice.below(2);
+    let month = dice.between(1, 12) + 20 * dice.below(2);
     let body = format!(
         "{}{month:02}{:02}{}",
         dice.digits(2),
-        dice.from_to(1, 28),
+        dice.between(1, 28),
         dice.digits(4)
     );
     let check = (10 - sum(&body, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]) % 10) % 10;
@@ -408,13 +410,13 @@ fn uk_nino(dice: &mut Dice) -> String {
 
 fn us_ssn(dice: &mut Dice) -> String {
     let area = until(dice, |dice| {
-        let area = dice.from_to(1, 899);
+        let area = dice.between(1, 899);
         (area != 666).then(|| format!("{area:03}"))
     });
     format!(
         "{area}{:02}{:04}",
-        dice.from_to(1, 99),
-        dice.from_to(1, 9999)
+        dice.between(1, 99),
+        dice.between(1, 9999)
     )
 }
 

@@ -48,7 +48,7 @@ fn basic_credentials(dice: &mut Dice) -> String {
             char::from(BASE64.as_bytes()[value << (6 - bits.len())])
         })
         .collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
