@@ -28,7 +28,7 @@ use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
     ContentHashes, ContentText, CostRef, CostSource, Counted, Envelope, EnvelopeRef, HashField,
     HashForm, Identified, JsonText, KeyedHash, Label, OutcomeRef, RawText, RecordRef, ResponseRef,
-    Sanitization, Usage, UsageSource,
+    Usage, UsageSource,
 };
 use crate::sanitize;
 use crate::semconv::{self, SpanShows, StartRef};
@@ -187,7 +187,7 @@ impl Gate {
             usage: &usage,
             usage_source: usage_source(&usage, call.response.counted),
             cost: self.cost(call),
-            sanitization: &Sanitization::skipped(),
+            sanitization: &call.sanitization,
         };
         let record = RecordRef {
             envelope: envelope(call, identified, forms),

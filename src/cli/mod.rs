@@ -24,6 +24,7 @@ mod price;
 mod query;
 mod refused;
 mod rows;
+mod sanitize;
 mod show;
 mod trail;
 mod when;
@@ -54,6 +55,7 @@ enum Command {
     Price(price::Price),
     Query(query::Query),
     Refused(refused::Refused),
+    Sanitize(sanitize::Sanitize),
     Show(show::Show),
 }
 
@@ -87,6 +89,7 @@ fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
         Command::Price(price) => price.run(out),
         Command::Query(query) => query.run(out),
         Command::Refused(refused) => refused.run(out),
+        Command::Sanitize(sanitize) => sanitize.run(out),
         Command::Show(show) => show.run(out),
     }
 }

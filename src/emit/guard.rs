@@ -13,7 +13,7 @@ use super::recorder::{RecordFault, Recorder};
 use super::spool::{SpanView, StartToken};
 use crate::clock::Moment;
 use crate::provider::{self, Provider};
-use crate::record::{CapturedCall, Delivery, Ending, Label, RawText, RecordId};
+use crate::record::{CapturedCall, Delivery, Ending, Label, RawText, RecordId, Sanitization};
 
 /// Why a call was not started, or its end not written. Nothing was sent anywhere.
 #[derive(Debug, thiserror::Error)]
@@ -295,6 +295,13 @@ impl CallGuard {
         let facts = provider::read_request(provider, json("the request", request)?.as_bytes())?;
         take_request(self.call(), provider, facts);
         Ok(self)
+    }
+
+    /// What was found in a text of the call, and replaced before it was sent; see
+    /// [`AuditSpanExt::audit_sanitization`](crate::AuditSpanExt::audit_sanitization).
+    pub fn sanitization(&mut self, done: &(impl AsRef<Sanitization> + ?Sized)) -> &mut Self {
+        self.call().sanitization.add(done.as_ref());
+        self
     }
 
     /// The answer as the provider's API gave it; see

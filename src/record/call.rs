@@ -1,5 +1,6 @@
 //! The body of a record about one call of a model.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::{ContentText, KeyedHash, Label, Message, Usage, Usd};
@@ -223,6 +224,51 @@ impl Sanitization {
             classes: BTreeMap::new(),
             rules: None,
         }
+    }
+
+    /// Somebody tried, and it failed: how many matches there are is not known.
+    #[must_use]
+    pub fn failed() -> Self {
+        Self {
+            status: SanitizationStatus::Error,
+            ..Self::skipped()
+        }
+    }
+
+    /// Takes in what was done with another text of the same call.
+    ///
+    /// Counts add up where both were replaced, or both observed. Of texts that were replaced and texts that were only
+    /// observed, the former count; where one failed, nothing does. Different rules become `mixed`.
+    pub fn add(&mut self, other: &Self) {
+        let weight = |status| match status {
+            SanitizationStatus::Skipped => 0,
+            SanitizationStatus::Observed => 1,
+            SanitizationStatus::Applied => 2,
+            SanitizationStatus::Error => 3,
+        };
+        match weight(other.status).cmp(&weight(self.status)) {
+            Ordering::Less => {}
+            Ordering::Greater => self.clone_from(other),
+            Ordering::Equal => {
+                self.count = match (self.count, other.count) {
+                    (Some(one), Some(more)) => Some(one.saturating_add(more)),
+                    (one, more) => one.or(more),
+                };
+                for (class, count) in &other.classes {
+                    let sum = self.classes.entry(class.clone()).or_insert(0);
+                    *sum = sum.saturating_add(*count);
+                }
+                if self.rules != other.rules {
+                    self.rules = Some(Label::clip("mixed"));
+                }
+            }
+        }
+    }
+}
+
+impl AsRef<Self> for Sanitization {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 

@@ -8,7 +8,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::keyring::ContentHasher;
-use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, UsageExtras, jcs};
+use super::{
+    Actor, KeyedHash, Label, RecordId, Sanitization, SanitizationStatus, Timestamp, TraceContext,
+    Usage, UsageExtras, jcs,
+};
 
 /// Raw text: a prompt, an answer, an error. Wiped from memory on drop; cannot be printed, cloned or serialised.
 pub struct RawText(Zeroizing<Vec<u8>>);
@@ -259,6 +262,8 @@ pub struct CapturedCall {
     pub input: Option<Content>,
     /// The tool definitions.
     pub tools: Option<Content>,
+    /// What was found in what was sent, and replaced.
+    pub sanitization: Sanitization,
     /// How it ended.
     pub ending: Ending,
     /// From the start to the last exit, in nanoseconds.
@@ -313,6 +318,7 @@ impl CapturedCall {
             system_prompt: None,
             input: None,
             tools: None,
+            sanitization: Sanitization::skipped(),
             ending: Ending::Unseen,
             duration_ns: None,
             identified: OnceLock::new(),
@@ -342,6 +348,7 @@ impl CapturedCall {
             system_prompt,
             input,
             tools,
+            sanitization,
             ending,
             duration_ns,
             identified,
@@ -362,6 +369,9 @@ impl CapturedCall {
         (*actor, *request) = (Actor::default(), super::Request::default());
         (*credential, *trace, *server_port) = (None, None, None);
         response.forget();
+        if sanitization.status != SanitizationStatus::Skipped {
+            *sanitization = Sanitization::skipped();
+        }
         *ending = Ending::Unseen;
         *before = identified.take();
     }

@@ -16,7 +16,8 @@
 
 use std::ops::Range;
 
-use super::placeholder::{self, Class, Span};
+use super::class::Class;
+use super::placeholder::{self, Span};
 use super::secret_text::secret_spans;
 use super::view::{is_invisible, narrow};
 
@@ -95,7 +96,7 @@ fn united(mut spans: Vec<Span>) -> Vec<Span> {
         match united.last_mut() {
             Some(last) if span.start <= last.end => {
                 last.end = last.end.max(span.end);
-                last.class = Class::Named;
+                last.class = Class::Secret;
             }
             _ => united.push(span),
         }
@@ -136,7 +137,7 @@ impl Folded {
         Span {
             start,
             end,
-            class: Class::Named,
+            class: Class::Secret,
         }
     }
 

@@ -1,11 +1,10 @@
-//! Secrets in free text: one pass from left to right, the first match at a place wins.
+//! What the gate masks in free text.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use super::placeholder::{self, Class, Span};
+use super::placeholder::{self, Span};
+use super::scan::{self, Kind, Rules};
 use super::view::View;
-use super::{secret_pairs, secret_shapes};
 
 /// The text with its secrets masked: keys and tokens by their shape, values by the name before them.
 ///
@@ -25,63 +24,20 @@ pub fn mask_secrets_in_text(text: &str) -> Cow<'_, str> {
     Cow::Owned(placeholder::replace(text, &spans))
 }
 
-/// The secrets of a text, in order and without overlap.
+/// The secrets and personal data of a text, in order and without overlap.
 pub(super) fn secret_spans(text: &str) -> Vec<Span> {
     let view = View::of(text);
-    let bytes = view.bytes();
-    let mut spans: Vec<Span> = Vec::new();
-    let mut done = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        let found = match bytes[at] {
-            b'<' => {
-                let length = placeholder::leading(&bytes[at..]);
-                at += length.max(1);
-                done = if length > 0 { at } else { done };
-                continue;
-            }
-            b':' | b'=' | b'>' => after_sign(&view, done, at),
-            b'-' => {
-                secret_shapes::pem_private_key(bytes, at).map(|range| (range, Class::PrivateKey))
-            }
-            b' ' => secret_pairs::value_after_flag(&view, done, at),
-            b if b.is_ascii_alphanumeric() && (at == done || begins_word(bytes, at)) => {
-                secret_shapes::at_word(bytes, at)
-            }
-            _ => None,
+    let found = scan::all(&view, &Rules::DEFAULT);
+    let spans = found.into_iter().filter_map(|found| {
+        let Kind::Class(class) = found.kind else {
+            return None;
         };
-        let Some((range, class)) = found else {
-            at += 1;
-            continue;
-        };
-        (at, done) = (range.end, range.end);
-        let range = view.original(range);
-        spans.push(Span {
+        let range = view.original(found.range);
+        Some(Span {
             start: range.start,
             end: range.end,
             class,
-        });
-    }
-    spans
-}
-
-fn after_sign(view: &View<'_>, floor: usize, at: usize) -> Option<(Range<usize>, Class)> {
-    let password =
-        (view.bytes()[at] == b':').then(|| secret_shapes::url_password(view.bytes(), at));
-    let password = password
-        .flatten()
-        .map(|range| (range, Class::UrlCredentials));
-    password.or_else(|| secret_pairs::value_after(view, floor, at))
-}
-
-/// Whether a word begins here: after anything but a letter or digit, and after an escaped character
-/// (`\n`, `%20`), whose last letter belongs to the escape.
-fn begins_word(bytes: &[u8], at: usize) -> bool {
-    let Some(before) = at.checked_sub(1) else {
-        return true;
-    };
-    let back = |steps: usize| at.checked_sub(steps).map(|at| bytes[at]);
-    !bytes[before].is_ascii_alphanumeric()
-        || (back(2) == Some(b'\\') && b"nrtbf".contains(&bytes[before]))
-        || (back(3) == Some(b'%') && back(2).is_some_and(|b| b.is_ascii_hexdigit()))
+        })
+    });
+    spans.collect()
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use crate::record::{Content, exact_json};
 
-use super::placeholder::{self, Class};
+use super::class::Class;
+use super::placeholder;
 use super::secret_names::{self, Sensitivity, looks_generated};
 use super::secret_text::secret_spans;
 
@@ -84,7 +85,7 @@ impl Walk {
             || (depth.levels > MAX_LEVELS && (value.is_array() || value.is_object()))
         {
             self.count += 1;
-            return Value::from(Class::Named.placeholder());
+            return Value::from(Class::Secret.masked());
         }
         match value {
             Value::String(text) => Value::String(self.text(text, depth)),

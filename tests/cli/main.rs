@@ -12,6 +12,7 @@ mod key;
 mod policy;
 mod price;
 mod query;
+mod sanitize;
 mod show;
 
 use std::fs;

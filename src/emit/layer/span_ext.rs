@@ -9,7 +9,9 @@ use super::AuditLayer;
 use super::calls::OpenCall;
 use crate::emit::spare;
 use crate::provider::{self, Provider};
-use crate::record::{CapturedCall, Content, Delivery, Ending, Failure, Label, RawText, RecordId};
+use crate::record::{
+    CapturedCall, Content, Delivery, Ending, Failure, Label, RawText, RecordId, Sanitization,
+};
 
 /// Why something could not be put on a call's record. The call itself goes on as it would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +95,16 @@ pub trait AuditSpanExt {
         &self,
         provider: Provider,
         request: &T,
+    ) -> Result<&Self, AuditError>;
+
+    /// What a [`Sanitizer`](crate::sanitize::Sanitizer) found in a text of the call, and replaced before it was sent. Of
+    /// several texts, counts add up; [`Sanitization::failed`] says that sanitizing failed.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`].
+    fn audit_sanitization(
+        &self,
+        done: &(impl AsRef<Sanitization> + ?Sized),
     ) -> Result<&Self, AuditError>;
 
     /// The answer as the provider's API gave it: identifier, model, finish reasons, tokens, and the messages received.
@@ -185,6 +197,13 @@ impl AuditSpanExt for Span {
         let json = json("the request", request)?;
         let facts = provider::read_request(provider, json.as_bytes())?;
         self.update(|call| take_request(call, provider, facts))
+    }
+
+    fn audit_sanitization(
+        &self,
+        done: &(impl AsRef<Sanitization> + ?Sized),
+    ) -> Result<&Self, AuditError> {
+        self.update(|call| call.sanitization.add(done.as_ref()))
     }
 
     fn audit_response<T: Serialize + ?Sized>(

@@ -9,7 +9,7 @@ use super::*;
 use crate::emit::spool::SpanView;
 use crate::emit::testing::Bench;
 use crate::provider::Provider;
-use crate::record::{Cost, Delivery, Status};
+use crate::record::{Cost, Delivery, SanitizationStatus, Status};
 
 /// Runs `work` under a registry with the audit layer.
 fn audited<R>(bench: &Bench, work: impl FnOnce() -> R) -> R {
@@ -69,6 +69,33 @@ fn an_instrumented_function_becomes_one_record_with_all_that_is_known() {
         written.view,
         SpanView::Sent(crate::semconv::SpanShows::DEFAULT)
     );
+}
+
+#[test]
+fn what_was_sanitized_in_the_texts_of_a_call_adds_up_on_its_record() {
+    let bench = Bench::new();
+    let sanitizer = crate::sanitize::Sanitizer::default();
+    audited(&bench, || {
+        let call = info_span!("ask", gen_ai.operation.name = "chat");
+        let system = sanitizer.sanitize("write to a@b.com");
+        let prompt = sanitizer.sanitize("from c@d.com, SSN 078-05-1120");
+        let entered = call.enter();
+        call.audit_sanitization(&system)?;
+        call.audit_sanitization(&prompt)?.audit_output(&["done"])?;
+        drop(entered);
+        Ok::<_, AuditError>(())
+    })
+    .unwrap();
+    let written = bench.call();
+    let sanitization = &written.call().sanitization;
+    assert_eq!(sanitization.status, SanitizationStatus::Applied);
+    assert_eq!(sanitization.count, Some(3));
+    let classes = sanitization.classes.iter();
+    let classes: Vec<_> = classes
+        .map(|(class, count)| (class.as_str(), *count))
+        .collect();
+    assert_eq!(classes, [("email", 2), ("us_ssn", 1)]);
+    assert_eq!(sanitization.rules.as_ref(), Some(sanitizer.rules()));
 }
 
 #[test]
