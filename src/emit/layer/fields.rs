@@ -176,6 +176,7 @@ fn apply_int(call: &mut CapturedCall, meaning: Meaning, number: u64) {
             call.server_port = u16::try_from(number).ok();
             return;
         }
+        Meaning::SignOfAnswer => return answered(call),
         _ => return apply_text(call, meaning, Label::clip(&number.to_string())),
     };
     *count = Some(number);
@@ -221,6 +222,7 @@ fn apply_text(call: &mut CapturedCall, meaning: Meaning, text: Label) {
         Meaning::ServerAddress => call.server_address = Some(text),
         Meaning::ServiceTier => call.response.service_tier = Some(text),
         Meaning::Session => call.actor.session = Some(text),
+        Meaning::SignOfAnswer => answered(call),
         Meaning::StatusCode if text.as_str().eq_ignore_ascii_case("error") => {
             failed(call, None, None)
         }
