@@ -72,6 +72,8 @@ pub enum Meaning {
     Tenant,
     /// Seconds to the first piece of a stream.
     TimeToFirstChunk,
+    /// How a tool ended, as rig writes it: `success`, `error`, `denied` or `skipped`.
+    ToolOutcome,
     /// Tool definitions: content.
     Tools,
     /// The user.
@@ -226,7 +228,11 @@ const NAMES: &[(&str, Meaning)] = &[
     ),
     ("gen_ai.system", Meaning::Provider),
     ("gen_ai.system_instructions", Meaning::SystemPrompt),
+    ("gen_ai.tool.call.arguments", Meaning::Input),
+    ("gen_ai.tool.call.outcome", Meaning::ToolOutcome),
+    ("gen_ai.tool.call.result", Meaning::Output),
     ("gen_ai.tool.definitions", Meaning::Tools),
+    ("gen_ai.tool.error.type", Meaning::ErrorType),
     ("gen_ai.usage.audio.input_tokens", Meaning::AudioInputTokens),
     (
         "gen_ai.usage.audio.output_tokens",

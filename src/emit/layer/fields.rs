@@ -227,6 +227,12 @@ fn apply_text(call: &mut CapturedCall, meaning: Meaning, text: Label) {
             failed(call, None, None)
         }
         Meaning::Tenant => call.actor.tenant = Some(text),
+        Meaning::ToolOutcome => match text.as_str() {
+            "error" => failed(call, None, None),
+            "success" => answered(call),
+            // A rule, or a person, did not let it run.
+            _ => call.ending = Ending::Blocked(text),
+        },
         Meaning::User => call.actor.user_id = Some(text),
         // Numbers as texts come from layers that lost their type on the way.
         _ => {
