@@ -4,6 +4,8 @@
 //! with secrets and all that it repeats of the captured content masked; before and after values of changes leave with
 //! secrets masked; the user's identifier stands in the log form and its keyed hash beside it.
 
+mod names;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -11,11 +13,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
+use self::names::Names;
 use crate::pricing::{Located, PriceContext, PriceTable, PricedOperation, Processing};
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
-    ContentHashes, CostRef, CostSource, Ending, Envelope, EnvelopeRef, Failure, HashField,
+    ContentHashes, CostRef, CostSource, Counted, Ending, Envelope, EnvelopeRef, Failure, HashField,
     HashForm, Identified, JsonText, KeyedHash, Label, Message, Outcome, OutcomeRef, RawText,
     RecordRef, ResponseRef, Sanitization, Status, TextError, Usage, UsageSource,
 };
@@ -94,7 +97,7 @@ impl Gate {
             operation: &call.operation,
             action: action(call),
             provider: call.provider.as_ref(),
-            model: call.request.model.as_ref(),
+            model: names::at_start(call),
             tenant: call.actor.tenant.as_ref(),
             user_hash: user.map(|(_, hash)| *hash),
         }
@@ -117,29 +120,26 @@ impl Gate {
             Usage::default()
         };
         let (action, outcome, finish_reasons) = (action(call), Self::outcome(call), reasons(call));
+        let names = Names::of(call);
         let body = CallRef {
             operation: &call.operation,
             action: &action,
             provider: call.provider.as_ref(),
             server_address: call.server_address.as_ref(),
             server_port: call.server_port,
-            request: &call.request,
+            request: &names.request,
             response: ResponseRef {
-                id: call.response.id.as_ref(),
-                model: call.response.model.as_ref(),
+                id: names.id.as_deref(),
+                model: names.model.as_deref(),
                 finish_reasons: &finish_reasons,
-                service_tier: call.response.service_tier.as_ref(),
+                service_tier: names.service_tier.as_deref(),
                 time_to_first_chunk_ns: call.time_to_first_chunk_ns,
             },
             outcome: OutcomeRef::from(&outcome),
             duration_ns: call.duration_ns,
             hashes: &hashes,
             usage: &usage,
-            usage_source: if usage.is_empty() {
-                UsageSource::None
-            } else {
-                UsageSource::Provider
-            },
+            usage_source: usage_source(&usage, call.response.counted),
             cost: self.cost(call),
             sanitization: &Sanitization::skipped(),
         };
@@ -427,6 +427,15 @@ fn hash(hasher: &ContentHasher, field: HashField, content: &Content) -> KeyedHas
 
 fn hash_of(hasher: &ContentHasher, field: HashField, bytes: &[u8]) -> KeyedHash {
     hasher.hash(field, HashForm::Raw1, bytes)
+}
+
+/// Counts of a stream that broke off before its final ones are an estimate: the least that was consumed.
+fn usage_source(usage: &Usage, counted: Counted) -> UsageSource {
+    match counted {
+        _ if usage.is_empty() => UsageSource::None,
+        Counted::Final => UsageSource::Provider,
+        Counted::Partial => UsageSource::Estimated,
+    }
 }
 
 fn action(call: &CapturedCall) -> Label {

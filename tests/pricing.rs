@@ -15,7 +15,9 @@ fn price(
     usage: &str,
     context: &PriceContext<'_>,
 ) -> String {
-    let usage = read_usage(format, usage.as_bytes()).expect("a usage object is JSON");
+    let usage = read_usage(format, usage.as_bytes())
+        .expect("a usage object is JSON")
+        .usage;
     match table.price(provider, model, &usage, context) {
         Priced::Known { exact, .. } => exact.to_string(),
         Priced::Unknown { reason } => reason.as_str().to_owned(),

@@ -93,7 +93,7 @@ impl Price {
             time: time.context("--context billing_time")?,
         };
         let table = PriceTable::builtin();
-        let priced = table.price(provider, &self.model, &usage, &context);
+        let priced = table.price(provider, &self.model, &usage.usage, &context);
         match self.format {
             Format::Json => self.print_json(out, &priced, &table)?,
             Format::Table => print_lines(out, &priced)?,

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use tracing::Span;
 
 use super::layer::{ERROR_TYPE_UNKNOWN, SpanCall, failure_of, json, take_response};
-use crate::provider::{Progress, Provider, StreamEnd, StreamReader};
+use crate::provider::{Progress, Provider, StreamEnd, StreamReader, streamed};
 use crate::record::{CapturedCall, Delivery, Ending, Label};
 
 /// Audits a streamed answer as it passes through.
@@ -17,7 +17,8 @@ use crate::record::{CapturedCall, Delivery, Ending, Label};
 /// on the record: the time to the first piece of output, and at the end what was delivered. A stream that is read to
 /// its end is a `success`, one that gives an error is an `error`, one that is dropped before its end is `cancelled`.
 pub trait AuditStreamExt: Stream + Sized {
-    /// For a stream of raw bytes, as an HTTP client gives them: server-sent events split anywhere.
+    /// For a stream of raw bytes, as an HTTP client gives them, split anywhere: server-sent events, JSON lines or an array
+    /// (Ollama, Gemini), or messages of an event stream (Bedrock).
     fn audit_stream(self, call: &Span, provider: Provider) -> AuditedStream<Self, RawBytes> {
         AuditedStream::new(self, call, provider, RawBytes)
     }
@@ -71,7 +72,11 @@ pub struct AuditedStream<S, K> {
 impl<S, K> AuditedStream<S, K> {
     fn new(inner: S, call: &Span, provider: Provider, tap: K) -> Self {
         // On a span that is not audited there is no record to put anything on.
-        let _ = call.update(|call| call.request.delivery = Delivery::Stream);
+        let _ = call.update(|call| {
+            call.request.delivery = Delivery::Stream;
+            // Not every request shows in its body that a stream is asked for.
+            call.action = call.action.as_ref().map(streamed);
+        });
         let reader = Some(StreamReader::new(provider));
         Self {
             inner: Box::pin(inner),

@@ -15,10 +15,21 @@ use crate::record::{Delivery, Label};
 /// ```
 #[must_use]
 pub fn action(provider: Option<&str>, operation: &str, delivery: Delivery) -> Label {
+    use Provider::{
+        Anthropic, AwsBedrock, AzureInference, AzureOpenAi, DeepSeek, Groq, MistralAi, MoonshotAi,
+        OpenAi, Perplexity, XAi,
+    };
     let interface = match (provider.and_then(Provider::from_name), operation) {
-        (Some(Provider::Anthropic), "chat") => "messages",
-        (Some(Provider::AzureOpenAi | Provider::OpenAi), "chat") => "chat.completions",
-        (Some(Provider::AzureOpenAi | Provider::OpenAi), "text_completion") => "completions",
+        (Some(Anthropic), "chat") => "messages",
+        (Some(AwsBedrock), "chat") => "converse",
+        (
+            Some(
+                AzureInference | AzureOpenAi | DeepSeek | Groq | MistralAi | MoonshotAi | OpenAi
+                | Perplexity | XAi,
+            ),
+            "chat",
+        ) => "chat.completions",
+        (Some(AzureOpenAi | DeepSeek | Groq | OpenAi | XAi), "text_completion") => "completions",
         _ => operation,
     };
     let verb = match delivery {
@@ -26,4 +37,19 @@ pub fn action(provider: Option<&str>, operation: &str, delivery: Delivery) -> La
         Delivery::Stream => "stream",
     };
     Label::join(&[interface, ".", verb])
+}
+
+/// The action of a call whose answer turned out to be a stream: `….stream` for `….create`.
+///
+/// ```
+/// use llm_audit::{provider::streamed, record::Label};
+/// assert_eq!(streamed(&Label::clip("converse.create")).as_str(), "converse.stream");
+/// assert_eq!(streamed(&Label::clip("a word of one's own")).as_str(), "a word of one's own");
+/// ```
+#[must_use]
+pub fn streamed(action: &Label) -> Label {
+    match action.as_str().strip_suffix(".create") {
+        Some(interface) => Label::join(&[interface, ".stream"]),
+        None => action.clone(),
+    }
 }

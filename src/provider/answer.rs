@@ -11,14 +11,24 @@
 //! | `generic` | `generic_type`, `value`: a part that none of these is, as the provider gave it |
 //!
 //! Empty texts are left out, so that an answer reads the same whole and streamed.
+//!
+//! Finish reasons are the provider's own words, those in capitals in small letters (`MAX_TOKENS` is `max_tokens`). Some of
+//! them decide the verdict: [`BLOCKING`] ones say that a filter, a guardrail or a refusal stopped the call, [`FAILING`]
+//! ones that the model failed on the way.
+//!
+//! Counts are final where the provider said them with or after its last finish reason; what it said before of a stream
+//! that broke off, as some do in every event, is the least that was consumed. Nothing is ever guessed from texts.
 
 use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
+use super::failure;
 use super::wiped::WipedText;
-use crate::record::{Content, Failure, Label, ResponseFacts, Usage, Verdict};
+use crate::record::{
+    Content, Counted, Failure, Label, ResponseFacts, Usage, UsageExtras, UsageFacts, Verdict,
+};
 
 /// What is known of an answer so far.
 #[derive(Default)]
@@ -26,7 +36,10 @@ pub(super) struct Answer {
     pub(super) id: Option<Label>,
     pub(super) model: Option<Label>,
     pub(super) service_tier: Option<Label>,
-    pub(super) usage: Usage,
+    usage: Usage,
+    extras: UsageExtras,
+    counted: Counted,
+    counted_anew: bool,
     pub(super) choices: BTreeMap<u64, Choice>,
     pub(super) failure: Option<Failure>,
     /// Refused before there was any choice.
@@ -41,6 +54,18 @@ pub(super) struct Choice {
     pub(super) role: Option<Label>,
     pub(super) parts: BTreeMap<Place, Part>,
     pub(super) finish_reason: Option<Label>,
+    pieces: Pieces,
+}
+
+/// What the texts of a stream's events are, where only they themselves can tell.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Pieces {
+    /// Each is what is new.
+    New,
+    /// Each is all there is so far.
+    Repeated,
+    #[default]
+    Undecided,
 }
 
 /// Where in a choice a part stands: most significant first, with a meaning that is the provider's own.
@@ -73,6 +98,14 @@ pub(super) enum Runs {
     AtProvider,
 }
 
+/// What an error says.
+pub(super) enum Said {
+    /// That a filter stopped the call.
+    Blocked(Label),
+    /// That it failed.
+    Failed(Failure),
+}
+
 /// Whether an answer came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Delivered {
@@ -86,6 +119,38 @@ impl Answer {
         self.id = id.or(self.id.take());
         self.model = model.or(self.model.take());
         self.service_tier = tier.or(self.service_tier.take());
+    }
+
+    /// Takes counts that are said, which replace those that were said before.
+    pub(super) fn take_usage(&mut self, said: UsageFacts) {
+        (self.counted, self.counted_anew) = (Counted::Partial, true);
+        if said.usage.is_empty() && said.extras == UsageExtras::default() {
+            return;
+        }
+        (self.usage, self.extras) = (said.usage, said.extras);
+        self.learn(None, None, said.service_tier);
+    }
+
+    /// Takes an error; one of a content filter is a block.
+    pub(super) fn fail(&mut self, said: Said) {
+        match said {
+            Said::Blocked(reason) => self.refused = Some(reason),
+            Said::Failed(failure) => self.failure = Some(failure),
+        }
+        self.ended = true;
+    }
+
+    /// Ends an event: counts that came in it are final where every choice has stopped.
+    pub(super) fn end_event(&mut self) {
+        let anew = std::mem::take(&mut self.counted_anew);
+        if anew && self.failure.is_none() && (self.ended || self.all_finished()) {
+            self.counted = Counted::Final;
+        }
+    }
+
+    /// Says that the counts are all there are, as in an answer that came at once.
+    pub(super) fn close_counts(&mut self) {
+        self.counted = Counted::Final;
     }
 
     pub(super) fn choice(&mut self, index: u64) -> &mut Choice {
@@ -110,18 +175,23 @@ impl Answer {
     pub(super) fn into_facts(self, delivered: Delivered) -> ResponseFacts {
         let finish_reasons = self.finish_reasons(delivered);
         let output = self.output();
-        let blocked = self.refused.clone().or_else(|| self.blocked());
+        let blocked = self.refused.clone().or_else(|| self.stopped_by(BLOCKING));
+        let blocked = blocked.or_else(|| self.refusal());
+        let broken = self.stopped_by(FAILING);
         ResponseFacts {
             id: self.id,
             model: self.model,
             finish_reasons,
             usage: self.usage,
+            extras: self.extras,
             service_tier: self.service_tier,
             output,
-            verdict: match (self.failure, blocked) {
-                (Some(failure), _) => Verdict::Failed(failure),
-                (None, Some(reason)) => Verdict::Blocked(reason),
-                (None, None) => Verdict::Answered,
+            counted: self.counted,
+            verdict: match (self.failure, blocked, broken) {
+                (Some(failure), _, _) => Verdict::Failed(failure),
+                (None, Some(reason), _) => Verdict::Blocked(reason),
+                (None, None, Some(word)) => Verdict::Failed(failure::failure(Some(word), None)),
+                (None, None, None) => Verdict::Answered,
             },
         }
     }
@@ -153,20 +223,22 @@ impl Answer {
         }
     }
 
-    fn blocked(&self) -> Option<Label> {
-        let filtered = |choice: &Choice| choice.finished_by("content_filter");
-        let refused = |choice: &Choice| {
-            let mut parts = choice.parts.values();
-            choice.finished_by("refusal") || parts.any(Part::is_refusal)
+    /// The first of the words that a choice was stopped by.
+    fn stopped_by(&self, words: &[&str]) -> Option<Label> {
+        let stopped = |word: &str| {
+            let mut choices = self.choices.values();
+            choices.any(|choice| choice.finished_by(word))
         };
-        let word = if self.choices.values().any(filtered) {
-            "content_filter"
-        } else if self.choices.values().any(refused) {
-            "refusal"
-        } else {
-            return None;
-        };
+        let word = words.iter().find(|word| stopped(word))?;
         Some(Label::clip(word))
+    }
+
+    fn refusal(&self) -> Option<Label> {
+        let mut parts = self
+            .choices
+            .values()
+            .flat_map(|choice| choice.parts.values());
+        parts.any(Part::is_refusal).then(|| Label::clip("refusal"))
     }
 }
 
@@ -188,6 +260,53 @@ impl Choice {
         }
     }
 
+    /// Adds to a text of which the provider does not say where it stands: a piece that follows one of its kind goes on
+    /// with it, any other begins a part behind all others.
+    pub(super) fn go_on(&mut self, piece: Option<WipedText>, kind: fn(WipedText) -> Part) {
+        let Some(piece) = piece.filter(|piece| !piece.is_empty()) else {
+            return;
+        };
+        let next = kind(WipedText::default());
+        let same = |last: &Part| std::mem::discriminant(last) == std::mem::discriminant(&next);
+        match self.parts.last_entry().filter(|last| same(last.get())) {
+            Some(mut last) => last.get_mut().push(piece.as_str()),
+            None => self.append(kind(piece)),
+        }
+    }
+
+    /// What is new in a text that may repeat all that came before at this place. The second text decides it for the
+    /// choice: one that begins with the first and goes on is a repetition, and so is one that is the same.
+    pub(super) fn fresh<'a>(&mut self, place: Place, said: &'a str) -> &'a str {
+        let known = self.parts.get(&place).map_or("", Part::as_text);
+        if known.is_empty() || self.pieces == Pieces::New {
+            return said;
+        }
+        match said.strip_prefix(known) {
+            Some("") => "",
+            Some(rest) => {
+                self.pieces = Pieces::Repeated;
+                rest
+            }
+            None if self.pieces == Pieces::Repeated => "",
+            None => {
+                self.pieces = Pieces::New;
+                said
+            }
+        }
+    }
+
+    /// Puts a part behind all others.
+    pub(super) fn append(&mut self, part: Part) {
+        let next = self.parts.last_key_value();
+        let next = next.map_or(0, |(place, _)| place.0.saturating_add(1));
+        self.parts.insert(Place(next, 0, 0), part);
+    }
+
+    /// Takes why the choice stopped, where it is said.
+    pub(super) fn stop(&mut self, reason: Option<Label>) {
+        self.finish_reason = reason.map(in_small_letters).or(self.finish_reason.take());
+    }
+
     /// Adds to a call of a tool.
     pub(super) fn call(&mut self, place: Place, said: ToolCall) {
         let part = self.parts.entry(place);
@@ -203,6 +322,19 @@ impl Choice {
     fn finished_by(&self, word: &str) -> bool {
         let reason = self.finish_reason.as_ref();
         reason.is_some_and(|reason| reason.as_str() == word)
+    }
+}
+
+/// Words in capitals in small letters; anything else as it is. What has a digit or is longer than words are may be a key,
+/// which has to be known as one further on.
+pub(super) fn in_small_letters(reason: Label) -> Label {
+    let is_word = |word: &str| {
+        word.len() <= LONGEST_WORD && word.bytes().all(|byte| byte.is_ascii_uppercase())
+    };
+    if reason.as_str().split('_').all(is_word) {
+        Label::clip(&reason.as_str().to_ascii_lowercase())
+    } else {
+        reason
     }
 }
 
@@ -230,6 +362,14 @@ impl Part {
         match self {
             Self::Reasoning(text) | Self::Refusal(text) | Self::Text(text) => text.is_empty(),
             Self::ToolCall(_) | Self::Other(..) => false,
+        }
+    }
+
+    fn as_text(&self) -> &str {
+        match self {
+            Self::Reasoning(text) | Self::Refusal(text) | Self::Text(text) => text.as_str(),
+            Self::ToolCall(call) => call.arguments.as_str(),
+            Self::Other(_, json) => json.as_str(),
         }
     }
 
@@ -333,3 +473,35 @@ impl Serialize for Text<'_> {
         }
     }
 }
+
+const LONGEST_WORD: usize = 16;
+/// Finish reasons of calls that a filter, a guardrail or a refusal stopped; the first that holds is the reason.
+const BLOCKING: &[&str] = &[
+    "content_filter",
+    // Bedrock.
+    "guardrail_intervened",
+    "content_filtered",
+    // Gemini.
+    "safety",
+    "prohibited_content",
+    "blocklist",
+    "spii",
+    "recitation",
+    "image_safety",
+    "image_prohibited_content",
+    "image_recitation",
+    "model_armor",
+    // Cohere.
+    "error_toxic",
+    "refusal",
+];
+/// Finish reasons of calls that failed after they had begun to answer.
+const FAILING: &[&str] = &[
+    "error",
+    // DeepSeek.
+    "insufficient_system_resource",
+    // Bedrock.
+    "malformed_model_output",
+    // Cohere.
+    "timeout",
+];

@@ -1,99 +1,86 @@
 //! Anthropic: messages and errors.
 //!
-//! Counts: `input_tokens` leaves out what was read from and written to the cache, so the three are added up;
-//! `output_tokens` includes thinking. A stream says counts at its start and corrects them towards its end.
+//! A stream says counts at its start and corrects them towards its end; what they include is in
+//! [`usage::anthropic`](super::usage::anthropic).
 //!
 //! A part's place is the index of its content block.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::{Answer, Choice, Part, Place, Runs, ToolCall};
+use super::answer::{Answer, Choice, Part, Place, Runs, Said, ToolCall};
 use super::reader::Recognised;
 use super::request::{self, RequestFacts};
 use super::tolerant::{self, Count};
+use super::usage::Counts;
+use super::usage::anthropic::UsageBody;
 use super::wiped::WipedText;
 use super::{ProviderError, failure};
-use crate::record::{Delivery, Label, Usage};
+use crate::record::{Delivery, Label};
 
-/// An answer, and the counts as they were said, which are added up only when they are complete.
-#[derive(Default)]
-pub(super) struct Assembly {
-    pub(super) answer: Answer,
-    usage: UsageBody,
+/// Takes a whole answer, or one event of a streamed one. `counted` holds the counts as they were said so far, which are
+/// added up anew with every correction.
+pub(super) fn absorb(
+    answer: &mut Answer,
+    counted: &mut UsageBody,
+    json: &[u8],
+) -> Result<Recognised, ProviderError> {
+    let Some(event) = tolerant::parse::<EventBody<'_>>(json)? else {
+        return Ok(Recognised::No);
+    };
+    match event.kind.as_ref().map_or("", Label::as_str) {
+        "message" => {
+            absorb_message(answer, counted, event.message_itself());
+            answer.ended = true;
+        }
+        "message_start" => {
+            if let Some(message) = event.message {
+                absorb_message(answer, counted, message);
+            }
+        }
+        "content_block_start" => {
+            if let Some(block) = event.content_block {
+                absorb_block(answer.choice(0), event.index.unwrap_or(0), block);
+            }
+        }
+        "content_block_delta" => {
+            if let Some(delta) = event.delta {
+                absorb_delta(answer.choice(0), event.index.unwrap_or(0), delta);
+            }
+        }
+        "message_delta" => {
+            let reason = event.delta.and_then(|delta| delta.stop_reason);
+            answer.choice(0).stop(reason);
+            absorb_usage(answer, counted, event.usage);
+        }
+        "message_stop" => answer.ended = true,
+        // Gateways hand on the error without the type around it.
+        kind if kind == "error" || (kind.is_empty() && event.error.is_some()) => {
+            let said = event.error.and_then(failure::of_member);
+            let unsaid = || Said::Failed(failure::failure(None, None));
+            answer.fail(said.unwrap_or_else(unsaid));
+        }
+        _ => return Ok(Recognised::No),
+    }
+    Ok(Recognised::Yes)
 }
 
-impl Assembly {
-    /// Takes a whole answer, or one event of a streamed one.
-    pub(super) fn absorb(&mut self, json: &[u8]) -> Result<Recognised, ProviderError> {
-        let Some(event) = tolerant::parse::<EventBody<'_>>(json)? else {
-            return Ok(Recognised::No);
-        };
-        let answer = &mut self.answer;
-        match event.kind.as_ref().map_or("", Label::as_str) {
-            "message" => {
-                self.absorb_message(event.message_itself());
-                self.answer.ended = true;
-            }
-            "message_start" => {
-                if let Some(message) = event.message {
-                    self.absorb_message(message);
-                }
-            }
-            "content_block_start" => {
-                if let Some(block) = event.content_block {
-                    absorb_block(answer.choice(0), event.index.unwrap_or(0), block);
-                }
-            }
-            "content_block_delta" => {
-                if let Some(delta) = event.delta {
-                    absorb_delta(answer.choice(0), event.index.unwrap_or(0), delta);
-                }
-            }
-            "message_delta" => {
-                let reason = event.delta.and_then(|delta| delta.stop_reason);
-                let choice = answer.choice(0);
-                choice.finish_reason = reason.or(choice.finish_reason.take());
-                self.absorb_usage(event.usage);
-            }
-            "message_stop" => answer.ended = true,
-            // Gateways hand on the error without the type around it.
-            kind if kind == "error" || (kind.is_empty() && event.error.is_some()) => {
-                let said = event.error.and_then(failure::of_member);
-                answer.failure = Some(said.unwrap_or_else(|| failure::failure(None, None)));
-                answer.ended = true;
-            }
-            _ => return Ok(Recognised::No),
-        }
-        Ok(Recognised::Yes)
+fn absorb_message(answer: &mut Answer, counted: &mut UsageBody, said: MessageBody<'_>) {
+    answer.learn(said.id, said.model, None);
+    let choice = answer.choice(0);
+    choice.role = said.role.or(choice.role.take());
+    for (index, block) in (0..).zip(said.content) {
+        absorb_block(choice, index, block);
     }
-
-    fn absorb_message(&mut self, said: MessageBody<'_>) {
-        let answer = &mut self.answer;
-        answer.learn(said.id, said.model, None);
-        let choice = answer.choice(0);
-        choice.role = said.role.or(choice.role.take());
-        for (index, block) in (0..).zip(said.content) {
-            absorb_block(choice, index, block);
-        }
-        choice.finish_reason = said.stop_reason.or(choice.finish_reason.take());
-        self.absorb_usage(said.usage);
-    }
-
-    fn absorb_usage(&mut self, said: Option<UsageBody>) {
-        if let Some(said) = said {
-            self.usage.correct(said);
-            self.answer.usage = self.usage.normalised();
-            let tier = self.usage.service_tier.clone();
-            self.answer.learn(None, None, tier);
-        }
-    }
+    choice.stop(said.stop_reason);
+    absorb_usage(answer, counted, said.usage);
 }
 
-/// The counts of a `usage` object.
-pub(super) fn read_usage(json: &[u8]) -> Result<Usage, ProviderError> {
-    let said = tolerant::parse::<UsageBody>(json)?;
-    Ok(said.unwrap_or_default().normalised())
+fn absorb_usage(answer: &mut Answer, counted: &mut UsageBody, said: Option<UsageBody>) {
+    if let Some(said) = said {
+        counted.correct(said);
+        answer.take_usage(counted.facts());
+    }
 }
 
 /// What a request says.
@@ -264,89 +251,6 @@ struct DeltaBody {
     partial_json: Option<WipedText>,
     #[serde(default, deserialize_with = "tolerant::leaf")]
     stop_reason: Option<Label>,
-}
-
-#[derive(Default, Deserialize)]
-struct UsageBody {
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    input_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    output_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    cache_read_input_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    cache_creation_input_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    cache_creation: Option<CacheCreationBody>,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    output_tokens_details: Option<OutputDetailsBody>,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    service_tier: Option<Label>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct CacheCreationBody {
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    ephemeral_5m_input_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    ephemeral_1h_input_tokens: Count,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct OutputDetailsBody {
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    thinking_tokens: Count,
-}
-
-impl UsageBody {
-    /// Takes what is said later: it replaces what was said before, and what it leaves out stays.
-    fn correct(&mut self, later: Self) {
-        self.input_tokens = later.input_tokens.or(self.input_tokens);
-        self.output_tokens = later.output_tokens.or(self.output_tokens);
-        self.cache_read_input_tokens =
-            (later.cache_read_input_tokens).or(self.cache_read_input_tokens);
-        self.cache_creation_input_tokens =
-            (later.cache_creation_input_tokens).or(self.cache_creation_input_tokens);
-        self.cache_creation = later.cache_creation.or(self.cache_creation);
-        self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
-        self.service_tier = later.service_tier.or(self.service_tier.take());
-    }
-
-    fn normalised(&self) -> Usage {
-        let written = self.written();
-        let sum = self.input_tokens.known().and_then(|plain| {
-            let read = self.cache_read_input_tokens.addend()?;
-            plain.checked_add(read)?.checked_add(written.addend()?)
-        });
-        let details = self.output_tokens_details;
-        let one_hour = self
-            .cache_creation
-            .map(|parts| parts.ephemeral_1h_input_tokens);
-        Usage {
-            input_tokens: sum.and_then(|sum| Count::of(sum).known()),
-            output_tokens: self.output_tokens.known(),
-            cache_read_input_tokens: self.cache_read_input_tokens.known(),
-            cache_write_input_tokens: written.known(),
-            cache_write_1h_input_tokens: one_hour.and_then(Count::known),
-            reasoning_output_tokens: details.and_then(|parts| parts.thinking_tokens.known()),
-            audio_input_tokens: None,
-            audio_output_tokens: None,
-        }
-    }
-
-    /// The total of cache writes, or the sum of its parts where only they are said.
-    fn written(&self) -> Count {
-        let parts = self.cache_creation.map(|parts| {
-            let short = parts.ephemeral_5m_input_tokens.addend();
-            let long = parts.ephemeral_1h_input_tokens.addend();
-            let sum = short
-                .zip(long)
-                .and_then(|(short, long)| short.checked_add(long));
-            sum.map_or(Count::Unusable, Count::of)
-        });
-        self.cache_creation_input_tokens
-            .or(parts.unwrap_or_default())
-    }
 }
 
 #[derive(Deserialize)]

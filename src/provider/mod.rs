@@ -9,13 +9,21 @@
 //! | `anthropic` | messages, errors |
 //! | `azure.ai.openai`, `openai` | chat completions, responses, embeddings, errors |
 //!
-//! What each provider's counts include is in its own module; on the record, totals include their parts
-//! ([`Usage`]).
+//! What each provider's counts include is in `usage/`, one file a form; on the record, totals include their parts
+//! ([`Usage`](crate::record::Usage)).
 
 mod action;
 mod answer;
 mod anthropic;
+mod bedrock;
+mod cohere;
+mod dashscope;
+mod event_stream;
 mod failure;
+mod gemini;
+mod json_stream;
+mod name;
+mod ollama;
 mod openai;
 mod reader;
 mod request;
@@ -24,70 +32,56 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tolerant;
+mod usage;
 mod wiped;
+mod wire;
 
-pub use self::action::action;
+pub use self::action::{action, streamed};
+pub use self::name::Provider;
 pub use self::request::RequestFacts;
 pub use self::sse::MAX_EVENT_BYTES;
 pub use self::stream::{Progress, SkippedEvents, StreamEnd, StreamReader};
 
 use self::answer::Delivered;
-use self::reader::{Reader, Recognised};
-use crate::record::{ResponseFacts, Usage};
+use self::reader::{Reader, Recognised, UNNAMED};
+use crate::record::{ResponseFacts, UsageFacts};
 
-/// A provider whose requests and answers can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Provider {
-    /// Anthropic.
-    Anthropic,
-    /// OpenAI's models at Azure.
-    AzureOpenAi,
-    /// OpenAI.
-    OpenAi,
-}
-
-impl Provider {
-    /// The provider that `gen_ai.provider.name` names.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let known = [Self::Anthropic, Self::AzureOpenAi, Self::OpenAi];
-        known.into_iter().find(|known| known.as_str() == name)
-    }
-
-    /// Its `gen_ai.provider.name`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Anthropic => "anthropic",
-            Self::AzureOpenAi => "azure.ai.openai",
-            Self::OpenAi => "openai",
-        }
-    }
-}
-
-/// A form of usage objects.
+/// A form of usage objects. What its counts include is said where it is read; the record's totals include their parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum UsageFormat {
-    /// Of Anthropic's messages.
+    /// Of Anthropic's messages, also where Vertex AI or Bedrock serve them.
     AnthropicMessages,
-    /// Of OpenAI's chat completions and embeddings.
+    /// Of Bedrock's Converse API.
+    BedrockConverse,
+    /// Of Cohere's answers, of both versions, of ranking and embeddings.
+    CohereChat,
+    /// Of the Gemini API and Vertex AI.
+    GeminiGenerateContent,
+    /// Of Ollama's own API.
+    OllamaChat,
+    /// Of OpenAI's chat completions and embeddings, and of all who answer in their shape.
     OpenAiChat,
     /// Of OpenAI's responses.
     OpenAiResponses,
 }
 
 impl UsageFormat {
-    /// The form of a name: `anthropic.messages`, `openai.chat` or `openai.responses`.
+    /// All forms.
+    pub const ALL: [Self; 7] = [
+        Self::AnthropicMessages,
+        Self::BedrockConverse,
+        Self::CohereChat,
+        Self::GeminiGenerateContent,
+        Self::OllamaChat,
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+    ];
+
+    /// The form of a name: `anthropic.messages`, `openai.chat`, ….
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let known = [
-            Self::AnthropicMessages,
-            Self::OpenAiChat,
-            Self::OpenAiResponses,
-        ];
-        known.into_iter().find(|known| known.as_str() == name)
+        Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 
     /// Its name.
@@ -95,6 +89,10 @@ impl UsageFormat {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "anthropic.messages",
+            Self::BedrockConverse => "bedrock.converse",
+            Self::CohereChat => "cohere.chat",
+            Self::GeminiGenerateContent => "gemini.generateContent",
+            Self::OllamaChat => "ollama.chat",
             Self::OpenAiChat => "openai.chat",
             Self::OpenAiResponses => "openai.responses",
         }
@@ -141,8 +139,11 @@ pub enum ProviderError {
 /// [`ProviderError::Malformed`] where the body is no JSON, [`ProviderError::Unrecognised`] where it is no answer.
 pub fn read_response(provider: Provider, json: &[u8]) -> Result<ResponseFacts, ProviderError> {
     let mut reader = Reader::new(provider);
-    match reader.absorb(json)? {
-        Recognised::Yes => Ok(reader.into_facts(Delivered::Whole)),
+    match reader.absorb(UNNAMED, json)? {
+        Recognised::Yes => {
+            reader.answer_mut().close_counts();
+            Ok(reader.into_facts(Delivered::Whole))
+        }
         Recognised::No => Err(unrecognised(provider, json)),
     }
 }
@@ -155,12 +156,35 @@ pub fn read_request(provider: Provider, json: &[u8]) -> Result<RequestFacts, Pro
     reader::request(provider, json)?.ok_or_else(|| unrecognised(provider, json))
 }
 
-/// The counts of a usage object, as they stand in a provider's answer.
+/// What a usage object says, as it stands in a provider's answer.
+///
+/// ```
+/// use llm_audit::provider::{UsageFormat, read_usage};
+/// let facts = read_usage(
+///     UsageFormat::BedrockConverse,
+///     br#"{"inputTokens": 10, "outputTokens": 83, "cacheReadInputTokens": 20000}"#,
+/// )?;
+/// assert_eq!(facts.usage.input_tokens, Some(20_010)); // the record's input includes what was cached
+/// # Ok::<(), llm_audit::provider::ProviderError>(())
+/// ```
 ///
 /// # Errors
 /// [`ProviderError::Malformed`] where it is no JSON.
-pub fn read_usage(format: UsageFormat, json: &[u8]) -> Result<Usage, ProviderError> {
-    reader::usage(format, json)
+pub fn read_usage(format: UsageFormat, json: &[u8]) -> Result<UsageFacts, ProviderError> {
+    usage::read(format, json)
+}
+
+/// What a usage object of unsaid form says; none where its members tell no form. It may stand in an answer.
+///
+/// The provider, by any of its names, decides only where the members leave it open.
+///
+/// # Errors
+/// [`ProviderError::Malformed`] where it is no JSON.
+pub fn find_usage(provider: &str, json: &[u8]) -> Result<Option<UsageFacts>, ProviderError> {
+    let found = usage::find(provider, json)?;
+    found
+        .map(|found| usage::read(found.format, found.json))
+        .transpose()
 }
 
 fn unrecognised(provider: Provider, json: &[u8]) -> ProviderError {

@@ -1,7 +1,6 @@
-//! OpenAI, and Azure OpenAI, which answers in the same shapes: chat completions, responses, embeddings, errors.
+//! OpenAI, and everybody who answers in its shapes: chat completions, responses, embeddings, errors.
 //!
-//! Counts: `prompt_tokens` and `input_tokens` include cached and cache-written tokens, `completion_tokens` and
-//! `output_tokens` include reasoning; the members of `*_tokens_details` are parts of them.
+//! What counts include is in [`usage::openai`](super::usage::openai).
 
 mod chat;
 mod request;
@@ -10,23 +9,25 @@ mod responses;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::Answer;
+use super::answer::{Answer, Said};
 use super::reader::Recognised;
 use super::tolerant::{self, Count};
+use super::usage::Counts;
+use super::usage::openai::UsageBody;
 use super::wiped::WipedText;
 use super::{ProviderError, failure};
-use crate::record::{Label, Usage};
+use crate::record::Label;
 
 pub(super) use self::request::read_request;
 
 /// Takes a whole answer, or one event of a streamed one.
 pub(super) fn absorb(answer: &mut Answer, json: &[u8]) -> Result<Recognised, ProviderError> {
-    let Some(body) = tolerant::parse::<Body<'_>>(json)? else {
+    let Some(mut body) = tolerant::parse::<Body<'_>>(json)? else {
         return Ok(Recognised::No);
     };
     let word = |label: &Option<Label>| label.as_ref().map_or("", Label::as_str).to_owned();
     let (kind, object) = (word(&body.kind), word(&body.object));
-    if kind == "error" || kind.starts_with("response.") {
+    if kind.starts_with("response.") || (kind == "error" && object.is_empty()) {
         responses::absorb_event(answer, &kind, json)?;
         return Ok(Recognised::Yes);
     }
@@ -34,60 +35,79 @@ pub(super) fn absorb(answer: &mut Answer, json: &[u8]) -> Result<Recognised, Pro
         responses::absorb_whole(answer, json)?;
         return Ok(Recognised::Yes);
     }
-    let failed =
-        absorb_error(answer, body.error) || absorb_status(answer, body.status_code, body.message);
-    let answered = is_answer(&object) || !body.choices.is_empty() || body.usage.is_some();
+    let answered =
+        is_answer(&object) || !body.choices.is_empty() || (body.usage.is_some() && kind.is_empty());
     if answered {
-        answer.learn(body.id, body.model, body.service_tier);
-        absorb_usage(answer, body.usage);
-        chat::absorb(answer, body.choices);
+        answer.learn(body.id.take(), body.model.take(), body.service_tier.take());
+        let of_groq = || body.x_groq.take()?.usage;
+        absorb_usage(answer, body.usage.take().or_else(of_groq));
+        chat::absorb(answer, std::mem::take(&mut body.choices));
     }
-    Ok(if failed || answered {
+    let error = match (body.error, body.error.and_then(tolerant::text)) {
+        // xAI, Ollama and others have a text for an error, and its class beside it.
+        (Some(_), Some(text)) => {
+            let class = body.error_type;
+            Some(failure::ErrorBody::new(class, body.code, Some(text)).into_said())
+        }
+        (Some(error), None) => failure::of_member(error),
+        (None, _) if answered => None,
+        (None, _) => flat_error(&object, body),
+    };
+    let failed = error.is_some();
+    if let Some(error) = error {
+        answer.fail(error);
+    }
+    Ok(if answered || failed {
         Recognised::Yes
     } else {
         Recognised::No
     })
 }
 
-/// The counts of a `usage` object, of whichever interface.
-pub(super) fn read_usage(json: &[u8]) -> Result<Usage, ProviderError> {
-    let said = tolerant::parse::<UsageBody>(json)?;
-    Ok(said.unwrap_or_default().normalised())
+/// An error whose members stand at the top, as Mistral, vLLM and gateways say it.
+fn flat_error(object: &str, said: Body<'_>) -> Option<Said> {
+    let of_status = said.status_code.known().and_then(failure::class_of_status);
+    let (detail, detail_class) = said.detail.map_or((None, None), detail);
+    let message = said.message.or(detail);
+    if message.is_none() && of_status.is_none() && object != "error" {
+        return None;
+    }
+    let code = said.code.or(of_status).or(detail_class);
+    Some(failure::ErrorBody::new(said.kind, code, message).into_said())
+}
+
+/// What a server says that checks requests before it answers: a text, or a list of faults, which repeat what was sent
+/// beside what is wrong with it.
+fn detail(json: &RawValue) -> (Option<WipedText>, Option<Label>) {
+    if let Some(text) = tolerant::text(json) {
+        return (Some(text), None);
+    }
+    let mut faults = tolerant::parse_list::<FaultBody>(json.get().as_bytes()).into_iter();
+    let first = faults.find_map(|fault| fault.msg);
+    let class = first.is_some().then(|| failure::class_of_status(422));
+    (first, class.flatten())
 }
 
 fn is_answer(object: &str) -> bool {
-    matches!(object, "chat.completion" | "chat.completion.chunk" | "list")
+    matches!(
+        object,
+        "chat.completion" | "chat.completion.chunk" | "list" | "text_completion"
+    )
 }
 
 /// Takes an `error` member, and says whether it says an error.
 fn absorb_error(answer: &mut Answer, error: Option<&RawValue>) -> bool {
-    let Some((error, failure)) = error.and_then(|error| Some((error, failure::of_member(error)?)))
-    else {
-        return false;
-    };
-    if failure::is_content_filter(error) {
-        answer.refused = Some(Label::clip("content_filter"));
-    } else {
-        answer.failure = Some(failure);
+    let said = error.and_then(failure::of_member);
+    let is_error = said.is_some();
+    if let Some(said) = said {
+        answer.fail(said);
     }
-    answer.ended = true;
-    true
-}
-
-/// Takes an HTTP status in the body, and says whether it says an error.
-fn absorb_status(answer: &mut Answer, status: Count, message: Option<WipedText>) -> bool {
-    let class = status.known().and_then(failure::class_of_status);
-    if class.is_some() {
-        answer.failure = Some(failure::failure(class, message));
-        answer.ended = true;
-        return true;
-    }
-    false
+    is_error
 }
 
 fn absorb_usage(answer: &mut Answer, said: Option<UsageBody>) {
     if let Some(usage) = said {
-        answer.usage = usage.normalised();
+        answer.take_usage(usage.facts());
     }
 }
 
@@ -105,63 +125,34 @@ struct Body<'a> {
     service_tier: Option<Label>,
     #[serde(default, deserialize_with = "tolerant::object")]
     usage: Option<UsageBody>,
-    #[serde(default, deserialize_with = "tolerant::objects")]
-    choices: Vec<chat::ChoiceBody>,
+    #[serde(default, borrow, deserialize_with = "tolerant::objects")]
+    choices: Vec<chat::ChoiceBody<'a>>,
     #[serde(default, borrow)]
     error: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "tolerant::leaf")]
+    error_type: Option<Label>,
+    #[serde(default, deserialize_with = "failure::code")]
+    code: Option<Label>,
     /// With `message`: how Azure's gateway says that it refused a request.
     #[serde(default, rename = "statusCode", deserialize_with = "tolerant::leaf")]
     status_code: Count,
     #[serde(default, deserialize_with = "tolerant::leaf")]
     message: Option<WipedText>,
+    #[serde(default, borrow)]
+    detail: Option<&'a RawValue>,
+    /// Where Groq puts the counts of a stream.
+    #[serde(default, deserialize_with = "tolerant::object")]
+    x_groq: Option<GroqBody>,
 }
 
-#[derive(Default, Deserialize)]
-struct UsageBody {
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    prompt_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    input_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    completion_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    output_tokens: Count,
+#[derive(Deserialize)]
+struct GroqBody {
     #[serde(default, deserialize_with = "tolerant::object")]
-    prompt_tokens_details: Option<DetailsBody>,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    input_tokens_details: Option<DetailsBody>,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    completion_tokens_details: Option<DetailsBody>,
-    #[serde(default, deserialize_with = "tolerant::object")]
-    output_tokens_details: Option<DetailsBody>,
+    usage: Option<UsageBody>,
 }
 
-#[derive(Default, Deserialize)]
-struct DetailsBody {
+#[derive(Deserialize)]
+struct FaultBody {
     #[serde(default, deserialize_with = "tolerant::leaf")]
-    audio_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    cached_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    cache_write_tokens: Count,
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    reasoning_tokens: Count,
-}
-
-impl UsageBody {
-    fn normalised(self) -> Usage {
-        let input = self.prompt_tokens_details.or(self.input_tokens_details);
-        let output = (self.completion_tokens_details).or(self.output_tokens_details);
-        let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
-        Usage {
-            input_tokens: self.prompt_tokens.or(self.input_tokens).known(),
-            output_tokens: self.completion_tokens.or(self.output_tokens).known(),
-            cache_read_input_tokens: input.cached_tokens.known(),
-            cache_write_input_tokens: input.cache_write_tokens.known(),
-            cache_write_1h_input_tokens: None,
-            reasoning_output_tokens: output.reasoning_tokens.known(),
-            audio_input_tokens: input.audio_tokens.known(),
-            audio_output_tokens: output.audio_tokens.known(),
-        }
-    }
+    msg: Option<WipedText>,
 }

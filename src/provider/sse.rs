@@ -5,16 +5,12 @@
 //! `id` and `retry` are of no use here. Two things differ: an event longer than [`MAX_EVENT_BYTES`] is refused and
 //! counted, and one that the stream breaks off in can be asked for, since some servers leave out the last blank line.
 
+use super::reader::UNNAMED;
 use super::wiped::WipedBytes;
+use super::wire::{Event, Kind};
 
 /// The longest event that is read: 8 MiB of data.
 pub const MAX_EVENT_BYTES: usize = 8 * 1024 * 1024;
-
-/// One event: its name (`message` where it has none) and its data.
-pub(super) struct Event<'a> {
-    pub(super) name: &'a str,
-    pub(super) data: &'a [u8],
-}
 
 /// Where in a stream of events we are.
 #[derive(Default)]
@@ -154,12 +150,16 @@ impl SseDecoder {
             EventState::Refused => self.refused += 1,
             EventState::HasData => {
                 let name = if self.name.is_empty() {
-                    "message"
+                    UNNAMED
                 } else {
                     &self.name
                 };
                 let data = self.data.as_slice();
-                event(Event { name, data });
+                event(Event {
+                    name,
+                    data,
+                    kind: Kind::Event,
+                });
                 self.data.clear();
             }
         }

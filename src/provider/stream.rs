@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::answer::Delivered;
-use super::reader::{Reader, ends_with_its_choices};
-use super::sse::{Event, SseDecoder};
+use super::answer::{Delivered, Said};
+use super::reader::{Reader, UNNAMED};
 use super::tolerant;
 use super::wiped::WipedText;
+use super::wire::{Event, Kind, Source, Wire};
 use super::{Provider, ProviderError, failure};
 use crate::record::{Failure, Label, ResponseFacts, Verdict};
 
@@ -27,7 +27,7 @@ use crate::record::{Failure, Label, ResponseFacts, Verdict};
 /// ```
 pub struct StreamReader {
     provider: Provider,
-    decoder: SseDecoder,
+    wire: Wire,
     reader: Reader,
     source: Source,
     malformed: u64,
@@ -59,16 +59,10 @@ pub enum Progress {
 /// Events that were not read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct SkippedEvents {
-    /// Events that are no JSON.
+    /// Events that are no JSON, and messages that are damaged.
     pub malformed: u64,
     /// Events longer than [`MAX_EVENT_BYTES`](super::MAX_EVENT_BYTES).
     pub oversized: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Bytes,
-    Events,
 }
 
 impl StreamReader {
@@ -77,26 +71,29 @@ impl StreamReader {
     pub fn new(provider: Provider) -> Self {
         Self {
             provider,
-            decoder: SseDecoder::default(),
+            wire: Wire::default(),
             reader: Reader::new(provider),
             source: Source::Events,
             malformed: 0,
         }
     }
 
-    /// Takes bytes of a stream of server-sent events, split anywhere.
+    /// Takes bytes of a stream, split anywhere. Their first one tells how events stand in it: as server-sent events, as
+    /// JSON values one behind the other or in an array (Ollama, Gemini), or as messages of
+    /// `application/vnd.amazon.eventstream` (Bedrock).
     pub fn push_bytes(&mut self, bytes: &[u8]) {
         self.source = Source::Bytes;
         let (reader, malformed) = (&mut self.reader, &mut self.malformed);
         let read = |event: Event<'_>| *malformed += u64::from(absorb(reader, &event).is_err());
-        self.decoder.push(bytes, read);
+        self.wire.push(bytes, read);
     }
 
     /// Takes one event's JSON, as a client decoded it.
     pub fn push_event(&mut self, json: &[u8]) {
         let event = Event {
-            name: "message",
+            name: UNNAMED,
             data: json,
+            kind: Kind::Event,
         };
         self.malformed += u64::from(absorb(&mut self.reader, &event).is_err());
     }
@@ -114,27 +111,28 @@ impl StreamReader {
     }
 
     /// Whether the event arrived after which a provider says no more: `[DONE]`, `message_stop`, `response.completed`,
-    /// an error. Where decoded events of chat completions are given, `[DONE]` is none of them, and all choices having
-    /// a finish reason is the end.
+    /// `message-end`, `"done": true`, `metadata`, an error. Streams of Gemini, Bedrock and DashScope end with the finish
+    /// reasons of all choices, and so do decoded events of chat completions, where `[DONE]` is none of them.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let answer = self.reader.answer();
-        let choices_are_all = self.source == Source::Events && ends_with_its_choices(self.provider);
-        answer.ended
-            || (choices_are_all && answer.all_finished())
-            || self.decoder.pending_is(LAST_WORD)
+        self.reader.has_ended(self.source) || self.wire.pending_is(LAST_WORD)
     }
 
     /// What could not be read so far.
     #[must_use]
     pub fn skipped(&self) -> SkippedEvents {
         SkippedEvents {
-            malformed: self.malformed,
-            oversized: self.decoder.refused(),
+            malformed: self.malformed + self.wire.malformed(),
+            oversized: self.wire.oversized(),
         }
     }
 
     /// Ends the stream: what was delivered, with counts as far as they came.
+    ///
+    /// The counts are [`Final`](crate::record::Counted::Final) where the provider said them with its last finish reason
+    /// or after it. Some say them before (Anthropic at the start, Gemini, Perplexity and xAI in every event): of a stream
+    /// that breaks off they are the least that was consumed, and [`Partial`](crate::record::Counted::Partial). The others
+    /// leave such a stream without counts. None are ever guessed from the text.
     ///
     /// The verdict is the provider's error where the stream brought one, else the failure given, else a block that the
     /// stream brought, else an answer; that a stream was dropped or broke off is for the caller to say.
@@ -142,7 +140,7 @@ impl StreamReader {
     pub fn finish(mut self, end: StreamEnd) -> ResponseFacts {
         let reader = &mut self.reader;
         // An event that the stream broke off in is read if it is complete but for its blank line.
-        self.decoder.finish(|event| {
+        self.wire.finish(|event| {
             let _cut_short = absorb(reader, &event);
         });
         let delivered = if self.is_complete() {
@@ -175,26 +173,30 @@ fn absorb(reader: &mut Reader, event: &Event<'_>) -> Result<(), ProviderError> {
         reader.answer_mut().ended = true;
         return Ok(());
     }
-    let read = reader.absorb(event.data);
+    if event.kind == Kind::Exception {
+        let said = failure::thrown(event.name, event.data);
+        reader.answer_mut().fail(said);
+        return Ok(());
+    }
+    let read = reader.absorb(event.name, event.data);
     let answer = reader.answer_mut();
     if event.name == "error" && answer.failure.is_none() && answer.refused.is_none() {
         // Whatever is under this name is an error, also where it is no JSON.
-        answer.failure = Some(unshaped_failure(event.data));
-        answer.ended = true;
+        answer.fail(unshaped(event.data));
         return Ok(());
     }
     read.map(drop)
 }
 
-fn unshaped_failure(data: &[u8]) -> Failure {
+fn unshaped(data: &[u8]) -> Said {
     let text = String::from_utf8_lossy(data);
     let said = tolerant::parse::<failure::ErrorBody>(data);
     match said.ok().flatten() {
-        Some(said) => said.into_failure(),
-        None => failure::failure(
+        Some(said) => said.into_said(),
+        None => Said::Failed(failure::failure(
             Some(Label::clip("error")),
             Some(WipedText::from(text.as_ref())),
-        ),
+        )),
     }
 }
 

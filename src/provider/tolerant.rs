@@ -3,12 +3,15 @@
 //! Providers and the gateways before them change types of members without notice (`"id": 7`, `"content": [..]`,
 //! `"usage": ""`). None of that may lose the rest of an answer; only text that is no JSON does.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use serde_json::value::RawValue;
 
 use super::ProviderError;
 use super::wiped::WipedText;
@@ -24,6 +27,30 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<Option<T>,
 pub(super) fn parse_list<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Vec<T> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     objects(&mut reader).unwrap_or_default()
+}
+
+/// Whether a whole text is JSON, of whatever shape.
+pub(super) fn check(json: &[u8]) -> Result<(), ProviderError> {
+    let any: Result<IgnoredAny, _> = serde_json::from_slice(json);
+    any.map(drop).map_err(|error| malformed(json, &error))
+}
+
+/// The text that a JSON value is; none where it is something else.
+pub(super) fn text(json: &RawValue) -> Option<WipedText> {
+    let mut reader = serde_json::Deserializer::from_str(json.get());
+    leaf(&mut reader).unwrap_or_default()
+}
+
+/// The text that a JSON value is, else the value as it stands. Arguments of tools come either way.
+pub(super) fn text_or_json(json: &RawValue) -> WipedText {
+    text(json).unwrap_or_else(|| WipedText::from(json.get()))
+}
+
+/// The name of an object's first member.
+pub(super) fn first_member(json: &str) -> Option<Label> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let FirstMember(name) = leaf(&mut reader).unwrap_or_default();
+    name
 }
 
 /// A member that is a text, a number or a flag.
@@ -172,6 +199,12 @@ impl Tolerant<'_> for Option<f64> {
     }
 }
 
+impl Tolerant<'_> for Option<bool> {
+    fn of_flag(flag: bool) -> Option<Self> {
+        Some(Some(flag))
+    }
+}
+
 impl Tolerant<'_> for bool {
     fn of_flag(flag: bool) -> Option<Self> {
         Some(flag)
@@ -202,8 +235,25 @@ impl Tolerant<'_> for Count {
     }
 }
 
+#[derive(Default)]
+struct FirstMember(Option<Label>);
+
+impl<'de> Tolerant<'de> for FirstMember {
+    fn of_object<A: MapAccess<'de>>(mut members: A) -> Result<Option<Self>, A::Error> {
+        let first = members.next_entry::<Cow<'de, str>, IgnoredAny>()?;
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(first.map(|(name, _)| Self(Some(Label::clip(&name)))))
+    }
+}
+
 /// An object, or anything else.
-struct Object<T>(Option<T>);
+pub(super) struct Object<T>(Option<T>);
+
+impl<T> Object<T> {
+    pub(super) fn into_inner(self) -> Option<T> {
+        self.0
+    }
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -135,7 +135,8 @@ pub struct ContentHashes {
 named! {
     /// Where token counts come from.
     UsageSource {
-        /// Counted or guessed by us.
+        /// Counted or guessed: the provider's counts of a stream that broke off before its final ones are the least
+        /// that was consumed.
         Estimated = "estimated",
         /// Not known.
         None = "none",

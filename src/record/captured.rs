@@ -8,7 +8,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::keyring::ContentHasher;
-use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, jcs};
+use super::{Actor, KeyedHash, Label, RecordId, Timestamp, TraceContext, Usage, UsageExtras, jcs};
 
 /// Raw text: a prompt, an answer, an error. Wiped from memory on drop; cannot be printed, cloned or serialised.
 pub struct RawText(Zeroizing<Vec<u8>>);
@@ -139,6 +139,10 @@ pub struct ResponseFacts {
     pub finish_reasons: Vec<Label>,
     /// Tokens.
     pub usage: Usage,
+    /// How far these counts go.
+    pub counted: Counted,
+    /// What else the price depends on.
+    pub extras: UsageExtras,
     /// The provider's price class of this call.
     pub service_tier: Option<Label>,
     /// The messages received, in the form of the OpenTelemetry GenAI conventions (`gen_ai.output.messages`).
@@ -155,14 +159,29 @@ impl ResponseFacts {
             model,
             finish_reasons,
             usage,
+            counted,
+            extras,
             service_tier,
             output,
             verdict,
         } = self;
         finish_reasons.clear();
+        *counted = Counted::Final;
         (*id, *model, *service_tier) = (None, None, None);
+        *extras = UsageExtras::default();
         (*usage, *output, *verdict) = (Usage::default(), None, Verdict::Answered);
     }
+}
+
+/// How far the counts of an answer go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// To the answer's end.
+    #[default]
+    Final,
+    /// To where a stream broke off: the provider's own counts of what it had taken and given by then, the least that was
+    /// consumed.
+    Partial,
 }
 
 /// What a provider's answer is.
@@ -358,7 +377,10 @@ impl CapturedCall {
             known.finish_reasons = facts.finish_reasons;
         }
         if !facts.usage.is_empty() {
-            known.usage = facts.usage;
+            (known.usage, known.counted) = (facts.usage, facts.counted);
+        }
+        if facts.extras != UsageExtras::default() {
+            known.extras = facts.extras;
         }
         self.ending = match facts.verdict {
             Verdict::Answered => Ending::Answered,

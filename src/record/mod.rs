@@ -71,7 +71,9 @@ pub use self::call::{
     SanitizationStatus, Status, UsageSource,
 };
 pub(crate) use self::captured::Identified;
-pub use self::captured::{CapturedCall, Content, Ending, Failure, RawText, ResponseFacts, Verdict};
+pub use self::captured::{
+    CapturedCall, Content, Counted, Ending, Failure, RawText, ResponseFacts, Verdict,
+};
 pub use self::change::{Access, AccessOutcome, Change, System, SystemEvent};
 pub use self::digest::{DigestError, HashField, HashForm, KeyId, KeyedHash, Mac, ShortUnkeyedHash};
 pub use self::envelope::{Actor, Envelope, StreamPosition, TraceContext};
@@ -84,7 +86,7 @@ pub(crate) use self::parse::{Fields, OwnedValue};
 pub(crate) use self::text::exact_json;
 pub use self::text::{JsonText, Label, Message, TextError};
 pub use self::time::{Timestamp, TimestampError};
-pub use self::usage::Usage;
+pub use self::usage::{Usage, UsageExtras, UsageFacts};
 pub(crate) use self::walk::{FieldName, Sink, Value};
 
 /// A text is none of the names that are known.

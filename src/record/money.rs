@@ -30,6 +30,8 @@ pub struct UsdError;
 impl Usd {
     /// Nothing owed. Not the same as a cost that is not known.
     pub const ZERO: Self = Self(Decimal::ZERO);
+    /// The unit in which xAI states costs.
+    pub(crate) const TEN_BILLIONTH: Self = Self(Decimal::from_parts(1, 0, 0, false, 10));
 
     /// `count` times this amount, or `None` where 28 digits do not hold it exactly.
     #[must_use]

@@ -66,6 +66,7 @@ impl Answer {
             None => Reading::Nothing,
             Some(_) if encoded => Reading::Unreadable,
             Some(reader) if head.status.is_success() && is_stream(&head.headers, &exchange) => {
+                exchange.note_stream();
                 Reading::Stream(reader, Box::new(StreamReader::new(reader)))
             }
             Some(reader) => Reading::Whole(reader, RawText::new(Vec::new())),
@@ -145,12 +146,10 @@ fn is_stream(headers: &HeaderMap, exchange: &Exchange) -> bool {
     if STREAMS.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
         return true;
     }
-    let whole = matches!(
-        exchange.reader(),
-        Some(Provider::Anthropic | Provider::AzureOpenAi | Provider::OpenAi)
-    );
-    // Those answer in one piece where they say JSON, whatever was asked for.
-    let one_piece = whole && kind.eq_ignore_ascii_case("application/json");
+    // Google's streams are arrays of JSON; all others say JSON of an answer in one piece, whatever was asked for.
+    let arrays = [Provider::GcpGemini, Provider::GcpVertexAi].map(Some);
+    let one_piece =
+        kind.eq_ignore_ascii_case("application/json") && !arrays.contains(&exchange.reader());
     !one_piece && exchange.delivery() == Delivery::Stream
 }
 
@@ -189,6 +188,7 @@ fn says_why(facts: &ResponseFacts) -> bool {
 }
 
 const STREAMS: &[&str] = &[
+    "application/stream+json",
     "application/vnd.amazon.eventstream",
     "application/x-ndjson",
     "text/event-stream",

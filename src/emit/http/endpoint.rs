@@ -102,7 +102,7 @@ impl Endpoint {
         let (found, model) = interfaces
             .iter()
             .find_map(|interface| Some((interface, interface.model_in(path)?)))?;
-        let reader = found.form.reader(provider.as_str(), model.as_deref());
+        let reader = found.form.reader(provider.as_str());
         Some(Self {
             provider,
             operation: found.operation,
@@ -119,7 +119,7 @@ impl Endpoint {
         };
         let provider = match COMPATIBLE.iter().find(interface)?.form {
             Form::Anthropic => "anthropic_compatible",
-            Form::OpenAi | Form::Own | Form::Unread => "openai_compatible",
+            Form::Read | Form::Unread => "openai_compatible",
         };
         Self::at(path, Label::clip(provider), COMPATIBLE)
     }
@@ -146,30 +146,23 @@ fn matches(pattern: &str, host: &str) -> bool {
     tails.any(|tail| matches(behind, tail))
 }
 
-/// In whose form an interface speaks.
+/// In what form an interface speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
+    /// Anthropic's, whoever serves it.
     Anthropic,
-    OpenAi,
-    /// The provider's own.
-    Own,
-    /// One that nobody reads: pictures, sound, rankings.
+    /// One of those in which the provider is read: its own, or OpenAI's.
+    Read,
+    /// One that nobody reads: pictures, sound.
     Unread,
 }
 
 impl Form {
-    /// Who reads it. Providers that speak OpenAI's form count some things in their own way, so they are read by name where
-    /// they are known.
-    fn reader(self, provider: &str, model: Option<&str>) -> Option<Provider> {
+    fn reader(self, provider: &str) -> Option<Provider> {
         let own = Provider::from_name(provider);
         match self {
             Self::Anthropic => Some(Provider::Anthropic),
-            Self::OpenAi if OWN_FORM.contains(&provider) => Some(Provider::OpenAi),
-            Self::OpenAi => Some(own.unwrap_or(Provider::OpenAi)),
-            Self::Own if model.is_some_and(|model| model.contains("anthropic.")) => {
-                own.or(Some(Provider::Anthropic))
-            }
-            Self::Own => own,
+            Self::Read => Some(own.unwrap_or(Provider::OpenAiCompatible("openai_compatible"))),
             Self::Unread => None,
         }
     }
@@ -238,37 +231,26 @@ const fn stream(path: &'static str, operation: &'static str, form: Form) -> Inte
     }
 }
 
-/// Providers with a form of their own beside one that is compatible with OpenAI's.
-const OWN_FORM: &[&str] = &[
-    "anthropic",
-    "aws.bedrock",
-    "cohere",
-    "dashscope",
-    "gcp.gemini",
-    "gcp.vertex_ai",
-    "ollama",
-];
-
 const ANTHROPIC: &[Interface] = &[
     whole("/messages", "chat", Form::Anthropic),
-    whole("/complete", "text_completion", Form::Anthropic),
-    whole("/chat/completions", "chat", Form::OpenAi),
+    whole("/complete", "text_completion", Form::Unread),
+    whole("/chat/completions", "chat", Form::Read),
 ];
 
 /// OpenAI's interfaces, as others serve them too.
 const COMPATIBLE: &[Interface] = &[
-    whole("/chat/completions", "chat", Form::OpenAi),
-    whole("/completions", "text_completion", Form::OpenAi),
-    whole("/responses", "chat", Form::OpenAi),
-    whole("/embeddings", "embeddings", Form::OpenAi),
+    whole("/chat/completions", "chat", Form::Read),
+    whole("/completions", "text_completion", Form::Read),
+    whole("/responses", "chat", Form::Read),
+    whole("/embeddings", "embeddings", Form::Read),
     whole("/messages", "chat", Form::Anthropic),
 ];
 
 const OPENAI: &[Interface] = &[
-    whole("/chat/completions", "chat", Form::OpenAi),
-    whole("/completions", "text_completion", Form::OpenAi),
-    whole("/responses", "chat", Form::OpenAi),
-    whole("/embeddings", "embeddings", Form::OpenAi),
+    whole("/chat/completions", "chat", Form::Read),
+    whole("/completions", "text_completion", Form::Read),
+    whole("/responses", "chat", Form::Read),
+    whole("/embeddings", "embeddings", Form::Read),
     whole("/images/generations", "image_generation", Form::Unread),
     whole("/images/edits", "image_generation", Form::Unread),
     whole("/images/variations", "image_generation", Form::Unread),
@@ -279,21 +261,13 @@ const OPENAI: &[Interface] = &[
 
 /// As [`OPENAI`], with the deployment in the path, whose name stands for the model.
 const AZURE: &[Interface] = &[
-    whole(
-        "/deployments/{model}/chat/completions",
-        "chat",
-        Form::OpenAi,
-    ),
+    whole("/deployments/{model}/chat/completions", "chat", Form::Read),
     whole(
         "/deployments/{model}/completions",
         "text_completion",
-        Form::OpenAi,
+        Form::Read,
     ),
-    whole(
-        "/deployments/{model}/embeddings",
-        "embeddings",
-        Form::OpenAi,
-    ),
+    whole("/deployments/{model}/embeddings", "embeddings", Form::Read),
     whole(
         "/deployments/{model}/images/generations",
         "image_generation",
@@ -314,9 +288,9 @@ const AZURE: &[Interface] = &[
         "transcription",
         Form::Unread,
     ),
-    whole("/chat/completions", "chat", Form::OpenAi),
-    whole("/responses", "chat", Form::OpenAi),
-    whole("/embeddings", "embeddings", Form::OpenAi),
+    whole("/chat/completions", "chat", Form::Read),
+    whole("/responses", "chat", Form::Read),
+    whole("/embeddings", "embeddings", Form::Read),
     whole("/messages", "chat", Form::Anthropic),
 ];
 
@@ -324,43 +298,43 @@ const GEMINI: &[Interface] = &[
     whole(
         "/models/{model}:generateContent",
         "generate_content",
-        Form::Own,
+        Form::Read,
     ),
     stream(
         "/models/{model}:streamGenerateContent",
         "generate_content",
-        Form::Own,
+        Form::Read,
     ),
-    whole("/models/{model}:embedContent", "embeddings", Form::Own),
+    whole("/models/{model}:embedContent", "embeddings", Form::Read),
     whole(
         "/models/{model}:batchEmbedContents",
         "embeddings",
-        Form::Own,
+        Form::Read,
     ),
-    whole("/openai/chat/completions", "chat", Form::OpenAi),
-    whole("/openai/embeddings", "embeddings", Form::OpenAi),
+    whole("/openai/chat/completions", "chat", Form::Read),
+    whole("/openai/embeddings", "embeddings", Form::Read),
 ];
 
 const VERTEX: &[Interface] = &[
     whole(
         "/models/{model}:generateContent",
         "generate_content",
-        Form::Own,
+        Form::Read,
     ),
     stream(
         "/models/{model}:streamGenerateContent",
         "generate_content",
-        Form::Own,
+        Form::Read,
     ),
     whole(
         "/endpoints/{model}:generateContent",
         "generate_content",
-        Form::Own,
+        Form::Read,
     ),
     stream(
         "/endpoints/{model}:streamGenerateContent",
         "generate_content",
-        Form::Own,
+        Form::Read,
     ),
     whole(
         "/publishers/anthropic/models/{model}:rawPredict",
@@ -372,69 +346,69 @@ const VERTEX: &[Interface] = &[
         "chat",
         Form::Anthropic,
     ),
-    whole("/models/{model}:rawPredict", "generate_content", Form::Own),
+    whole("/models/{model}:rawPredict", "generate_content", Form::Read),
     stream(
         "/models/{model}:streamRawPredict",
         "generate_content",
-        Form::Own,
+        Form::Read,
     ),
-    whole("/models/{model}:predict", "generate_content", Form::Own),
-    whole("/chat/completions", "chat", Form::OpenAi),
+    whole("/models/{model}:predict", "generate_content", Form::Read),
+    whole("/chat/completions", "chat", Form::Read),
 ];
 
 const BEDROCK: &[Interface] = &[
-    whole("/model/{model}/converse", "chat", Form::Own),
-    stream("/model/{model}/converse-stream", "chat", Form::Own),
-    whole("/model/{model}/invoke", "chat", Form::Own),
+    whole("/model/{model}/converse", "chat", Form::Read),
+    stream("/model/{model}/converse-stream", "chat", Form::Read),
+    whole("/model/{model}/invoke", "chat", Form::Read),
     stream(
         "/model/{model}/invoke-with-response-stream",
         "chat",
-        Form::Own,
+        Form::Read,
     ),
-    whole("/openai/v1/chat/completions", "chat", Form::OpenAi),
+    whole("/openai/v1/chat/completions", "chat", Form::Read),
 ];
 
 const COHERE: &[Interface] = &[
-    whole("/v2/chat", "chat", Form::Own),
-    whole("/v1/chat", "chat", Form::Own),
-    whole("/v1/generate", "text_completion", Form::Own),
-    whole("/v2/embed", "embeddings", Form::Own),
-    whole("/v1/embed", "embeddings", Form::Own),
-    whole("/v2/rerank", "rerank", Form::Unread),
-    whole("/v1/rerank", "rerank", Form::Unread),
-    whole("/compatibility/v1/chat/completions", "chat", Form::OpenAi),
-    whole("/compatibility/v1/embeddings", "embeddings", Form::OpenAi),
+    whole("/v2/chat", "chat", Form::Read),
+    whole("/v1/chat", "chat", Form::Read),
+    whole("/v1/generate", "text_completion", Form::Read),
+    whole("/v2/embed", "embeddings", Form::Read),
+    whole("/v1/embed", "embeddings", Form::Read),
+    whole("/v2/rerank", "rerank", Form::Read),
+    whole("/v1/rerank", "rerank", Form::Read),
+    whole("/compatibility/v1/chat/completions", "chat", Form::Read),
+    whole("/compatibility/v1/embeddings", "embeddings", Form::Read),
 ];
 
 const MISTRAL: &[Interface] = &[
-    whole("/chat/completions", "chat", Form::OpenAi),
-    whole("/fim/completions", "text_completion", Form::OpenAi),
-    whole("/agents/completions", "chat", Form::OpenAi),
-    whole("/embeddings", "embeddings", Form::OpenAi),
+    whole("/chat/completions", "chat", Form::Read),
+    whole("/fim/completions", "text_completion", Form::Read),
+    whole("/agents/completions", "chat", Form::Read),
+    whole("/embeddings", "embeddings", Form::Read),
 ];
 
 const DASHSCOPE: &[Interface] = &[
-    whole("/compatible-mode/v1/chat/completions", "chat", Form::OpenAi),
-    whole("/compatible-mode/v1/responses", "chat", Form::OpenAi),
-    whole("/compatible-mode/v1/embeddings", "embeddings", Form::OpenAi),
-    whole("/aigc/text-generation/generation", "chat", Form::Own),
-    whole("/aigc/multimodal-generation/generation", "chat", Form::Own),
+    whole("/compatible-mode/v1/chat/completions", "chat", Form::Read),
+    whole("/compatible-mode/v1/responses", "chat", Form::Read),
+    whole("/compatible-mode/v1/embeddings", "embeddings", Form::Read),
+    whole("/aigc/text-generation/generation", "chat", Form::Read),
+    whole("/aigc/multimodal-generation/generation", "chat", Form::Read),
     whole(
         "/embeddings/text-embedding/text-embedding",
         "embeddings",
-        Form::Own,
+        Form::Read,
     ),
 ];
 
 const OLLAMA: &[Interface] = &[
-    whole("/api/chat", "chat", Form::Own),
-    whole("/api/generate", "text_completion", Form::Own),
-    whole("/api/embed", "embeddings", Form::Own),
-    whole("/api/embeddings", "embeddings", Form::Own),
-    whole("/v1/chat/completions", "chat", Form::OpenAi),
-    whole("/v1/completions", "text_completion", Form::OpenAi),
-    whole("/v1/responses", "chat", Form::OpenAi),
-    whole("/v1/embeddings", "embeddings", Form::OpenAi),
+    whole("/api/chat", "chat", Form::Read),
+    whole("/api/generate", "text_completion", Form::Read),
+    whole("/api/embed", "embeddings", Form::Read),
+    whole("/api/embeddings", "embeddings", Form::Read),
+    whole("/v1/chat/completions", "chat", Form::Read),
+    whole("/v1/completions", "text_completion", Form::Read),
+    whole("/v1/responses", "chat", Form::Read),
+    whole("/v1/embeddings", "embeddings", Form::Read),
     whole("/v1/messages", "chat", Form::Anthropic),
 ];
 
@@ -647,28 +621,38 @@ mod tests {
     #[test]
     fn what_speaks_in_the_form_of_another_is_read_so() {
         let reader = |url| at(url).unwrap().reader;
-        assert_eq!(
-            reader("https://api.openai.com/v1/responses"),
-            Some(Provider::OpenAi)
-        );
-        assert_eq!(
-            reader("https://a.openai.azure.com/openai/deployments/d/embeddings"),
-            Some(Provider::AzureOpenAi)
-        );
-        assert_eq!(
-            reader("http://localhost:11434/v1/chat/completions"),
-            Some(Provider::OpenAi)
-        );
-        assert_eq!(
-            reader("http://localhost:11434/v1/messages"),
-            Some(Provider::Anthropic)
-        );
-        assert_eq!(
-            reader(
-                "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/anthropic/models/claude-opus-4-1:streamRawPredict"
+        let table = [
+            ("https://api.openai.com/v1/responses", Provider::OpenAi),
+            (
+                "https://a.openai.azure.com/openai/deployments/d/embeddings",
+                Provider::AzureOpenAi,
             ),
-            Some(Provider::Anthropic)
-        );
+            (
+                "http://localhost:11434/v1/chat/completions",
+                Provider::Ollama,
+            ),
+            ("http://localhost:11434/v1/messages", Provider::Anthropic),
+            (
+                "https://api.deepseek.com/anthropic/v1/messages",
+                Provider::Anthropic,
+            ),
+            (
+                "http://llm.internal/v1/chat/completions",
+                Provider::OpenAiCompatible("openai_compatible"),
+            ),
+            (
+                "https://aiplatform.googleapis.com/v1/publishers/anthropic/models/claude-opus-4-1:streamRawPredict",
+                Provider::Anthropic,
+            ),
+            (
+                "https://bedrock-runtime.eu-west-1.amazonaws.com/model/m/invoke",
+                Provider::AwsBedrock,
+            ),
+        ];
+        for (url, expected) in table {
+            assert_eq!(reader(url), Some(expected), "{url}");
+        }
+        assert_eq!(reader("https://api.openai.com/v1/audio/speech"), None);
     }
 
     #[test]

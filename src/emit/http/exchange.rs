@@ -135,6 +135,11 @@ impl Exchange {
         delivery
     }
 
+    /// The answer is a stream.
+    pub(super) fn note_stream(&self) {
+        self.lock().update(streams);
+    }
+
     /// What a body that is sent bit by bit speaks to.
     pub(super) fn ongoing(&self) -> Weak<Mutex<Ongoing>> {
         Arc::downgrade(&self.ongoing)
@@ -298,10 +303,10 @@ impl Sent {
     fn tell(self, call: &mut CapturedCall) {
         let known = &mut call.request;
         known.model = known.model.take().or(self.model);
-        if self.delivery == Delivery::Stream {
-            known.delivery = Delivery::Stream;
-        }
         let Some(facts) = self.facts else {
+            if self.delivery == Delivery::Stream {
+                streams(call);
+            }
             return;
         };
         known.max_tokens = known.max_tokens.or(facts.request.max_tokens);
@@ -311,7 +316,16 @@ impl Sent {
         call.system_prompt = call.system_prompt.take().or(facts.system_prompt);
         call.input = call.input.take().or(facts.input);
         call.tools = call.tools.take().or(facts.tools);
+        if self.delivery == Delivery::Stream {
+            streams(call);
+        }
     }
+}
+
+/// Not every request shows in its body that a stream is asked for.
+fn streams(call: &mut CapturedCall) {
+    call.request.delivery = Delivery::Stream;
+    call.action = call.action.as_ref().map(provider::streamed);
 }
 
 /// Model and delivery of a request in a form that nobody reads: most have members of these names.

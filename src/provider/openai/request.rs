@@ -1,15 +1,15 @@
-//! Requests of the three interfaces, told apart by their members: `messages` is a chat completion; `input` is a
-//! response or an embedding, which one is in [`is_embedding`].
+//! Requests of the interfaces, told apart by their members: `messages` is a chat completion; `prompt` is a text
+//! completion; `input` is a response or an embedding, which one is in [`is_embedding`].
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::provider::ProviderError;
-use crate::provider::request::{RequestFacts, content, delivery};
+use crate::provider::request::{RequestFacts, content, delivery, told};
 use crate::provider::tolerant::{self, Count};
-use crate::record::{Content, Delivery, Label, Request};
+use crate::record::{Delivery, Label, Request};
 
-/// What a request says; `None` where it is none of the three.
+/// What a request says; `None` where it is none of these.
 pub(in crate::provider) fn read_request(
     json: &[u8],
 ) -> Result<Option<RequestFacts>, ProviderError> {
@@ -25,13 +25,21 @@ pub(in crate::provider) fn read_request(
         }
         (None, Some(input), Delivery::Whole) => ("chat", "responses.create", input),
         (None, Some(input), Delivery::Stream) => ("chat", "responses.stream", input),
-        (None, None, _) => return Ok(None),
+        (None, None, _) => {
+            let Some(prompt) = body.prompt else {
+                return Ok(None);
+            };
+            match delivery {
+                Delivery::Whole => ("text_completion", "completions.create", prompt),
+                Delivery::Stream => ("text_completion", "completions.stream", prompt),
+            }
+        }
     };
     let limit = body.max_completion_tokens.or(body.max_output_tokens);
     Ok(Some(RequestFacts {
         operation,
         action,
-        system_prompt: system_prompt(body.instructions, input),
+        system_prompt: told(body.instructions, input),
         input: Some(content(input)),
         tools: body.tools.or(body.functions).map(content),
         request: Request {
@@ -56,30 +64,14 @@ fn is_embedding(body: &RequestBody<'_>, input: &RawValue) -> bool {
         || first.is_some_and(|first| first == '"' || first == '[' || first.is_ascii_digit())
 }
 
-fn system_prompt(instructions: Option<&RawValue>, input: &RawValue) -> Option<Content> {
-    let messages = tolerant::parse_list::<MessageBody<'_>>(input.get().as_bytes());
-    let leading = messages.iter().take_while(|message| {
-        let role = message.role.as_ref().map_or("", Label::as_str);
-        matches!(role, "system" | "developer")
-    });
-    let leading = leading.filter_map(|message| message.content);
-    let told: Vec<&RawValue> = instructions.into_iter().chain(leading).collect();
-    match told.as_slice() {
-        [] => None,
-        [one] => Some(content(one)),
-        several => {
-            let texts: Vec<&str> = several.iter().map(|text| text.get()).collect();
-            Some(Content::of_text(&format!("[{}]", texts.join(","))))
-        }
-    }
-}
-
 #[derive(Deserialize)]
 struct RequestBody<'a> {
     #[serde(default, deserialize_with = "tolerant::leaf")]
     model: Option<Label>,
     #[serde(default, borrow)]
     messages: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    prompt: Option<&'a RawValue>,
     #[serde(default, borrow)]
     input: Option<&'a RawValue>,
     #[serde(default, borrow)]
@@ -104,12 +96,4 @@ struct RequestBody<'a> {
     top_p: Option<f64>,
     #[serde(default, deserialize_with = "tolerant::leaf")]
     stream: bool,
-}
-
-#[derive(Deserialize)]
-struct MessageBody<'a> {
-    #[serde(default, deserialize_with = "tolerant::leaf")]
-    role: Option<Label>,
-    #[serde(default, borrow)]
-    content: Option<&'a RawValue>,
 }

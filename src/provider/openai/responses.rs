@@ -7,9 +7,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{UsageBody, absorb_error, absorb_usage};
+use super::{absorb_error, absorb_usage};
 use crate::provider::answer::{Answer, Choice, Part, Place, Runs, ToolCall};
 use crate::provider::tolerant;
+use crate::provider::usage::openai::UsageBody;
 use crate::provider::wiped::WipedText;
 use crate::provider::{ProviderError, failure};
 use crate::record::Label;
@@ -41,9 +42,8 @@ pub(super) fn absorb_event(
     match kind {
         "error" => {
             let said = event.error.and_then(failure::of_member);
-            let flat = || failure::failure(event.code, event.message);
-            answer.failure = Some(said.unwrap_or_else(flat));
-            answer.ended = true;
+            let flat = || failure::ErrorBody::new(None, event.code, event.message).into_said();
+            answer.fail(said.unwrap_or_else(flat));
         }
         "response.output_item.added" | "response.output_item.done" => {
             if let Some(json) = event.item {
@@ -89,7 +89,8 @@ fn absorb_response(answer: &mut Answer, said: ResponseBody<'_>) {
         answer.failure = Some(failure::failure(None, None));
     }
     let incomplete = said.incomplete_details.and_then(|details| details.reason);
-    answer.choice(0).finish_reason = incomplete.or(said.status);
+    answer.choice(0).finish_reason = None;
+    answer.choice(0).stop(incomplete.or(said.status));
 }
 
 fn absorb_item(choice: &mut Choice, index: u64, json: &RawValue) {

@@ -1,0 +1,75 @@
+//! Names that a provider gave a call or that it was asked by: identifier, model, price class. They stand plain on the
+//! record, but for what has the shape of a secret: a key in the place of a model is masked as it is in any text.
+//!
+//! Names are no content, so they are not compared with it; nothing else that a provider says as it likes is plain.
+
+use std::borrow::Cow;
+
+use crate::record::{CapturedCall, Label, Request};
+use crate::sanitize;
+
+/// The names of a call on their way out.
+pub(super) struct Names<'a> {
+    pub(super) request: Cow<'a, Request>,
+    pub(super) id: Option<Cow<'a, Label>>,
+    pub(super) model: Option<Cow<'a, Label>>,
+    pub(super) service_tier: Option<Cow<'a, Label>>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(call: &'a CapturedCall) -> Self {
+        let request = match call.request.model.as_ref().map(masked) {
+            Some(Cow::Owned(model)) => Cow::Owned(Request {
+                model: Some(model),
+                ..call.request.clone()
+            }),
+            Some(Cow::Borrowed(_)) | None => Cow::Borrowed(&call.request),
+        };
+        Self {
+            request,
+            id: call.response.id.as_ref().map(masked),
+            model: call.response.model.as_ref().map(masked),
+            service_tier: call.response.service_tier.as_ref().map(masked),
+        }
+    }
+}
+
+/// The model of a call that begins; none where it is to be masked, which the record does.
+pub(super) fn at_start(call: &CapturedCall) -> Option<&Label> {
+    let model = call.request.model.as_ref()?;
+    matches!(masked(model), Cow::Borrowed(_)).then_some(model)
+}
+
+fn masked(name: &Label) -> Cow<'_, Label> {
+    match sanitize::mask_secrets_in_text(name.as_str()) {
+        Cow::Borrowed(_) => Cow::Borrowed(name),
+        Cow::Owned(masked) => Cow::Owned(Label::clip(&masked)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_as_they_are_and_keys_in_their_place_are_masked() {
+        for name in [
+            "gpt-4o-2024-08-06",
+            "anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.anthropic.claude-3-haiku",
+            "ft:gpt-4o-mini-2024-07-18:acme:support:9ab3Zq1x",
+            "accounts/fireworks/models/llama-v3p1-8b-instruct",
+            "chatcmpl-B9zX4aWQe8H0sPq1LmNoVtUy2kRcD",
+            "msg_01XFDUDYJgAACzvnptvVoYEL",
+            "resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b",
+            "kLoHaZ2fKJuA7M8P1a2b3c4d",
+            "902fee3b-f7f0-9a8c-96a1-6b4ea25af114",
+        ] {
+            let label = Label::clip(name);
+            assert!(matches!(masked(&label), Cow::Borrowed(_)), "{name}");
+        }
+        let key = Label::clip("sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJ");
+        let shown = masked(&key);
+        assert!(shown.as_str().starts_with("<masked"), "{shown}");
+    }
+}
