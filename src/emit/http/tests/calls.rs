@@ -206,3 +206,103 @@ fn nothing_that_a_hook_sees_is_written_in_clear() {
     }
     assert!(files > 0);
 }
+
+/// Answers of providers as their own tests have them, in pieces that break wherever.
+#[test]
+fn every_provider_that_can_be_read_is() {
+    macro_rules! body {
+        ($name:literal) => {
+            include_bytes!(concat!("../../../provider/testdata/", $name)).as_slice()
+        };
+    }
+    let table = [
+        (
+            "https://api.anthropic.com/v1/messages",
+            "application/json",
+            body!("anthropic-message.json"),
+        ),
+        (
+            "https://api.anthropic.com/v1/messages",
+            "text/event-stream",
+            body!("anthropic-message.sse"),
+        ),
+        (
+            "https://api.openai.com/v1/responses",
+            "text/event-stream",
+            body!("openai-responses.sse"),
+        ),
+        (
+            "https://api.mistral.ai/v1/chat/completions",
+            "application/json",
+            body!("mistral.json"),
+        ),
+        (
+            "https://api.mistral.ai/v1/chat/completions",
+            "text/event-stream",
+            body!("mistral.sse"),
+        ),
+        (
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:generateContent",
+            "application/json",
+            body!("gemini.json"),
+        ),
+        (
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
+            "text/event-stream",
+            body!("gemini.sse"),
+        ),
+        (
+            "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1/publishers/google/models/gemini-2.5-pro:streamGenerateContent",
+            "application/json; charset=UTF-8",
+            body!("gemini-stream.json"),
+        ),
+        (
+            "http://localhost:11434/api/chat",
+            "application/json",
+            body!("ollama.json"),
+        ),
+        (
+            "http://localhost:11434/api/chat",
+            "application/x-ndjson",
+            body!("ollama.jsonl"),
+        ),
+    ];
+    for (url, kind, body) in table {
+        let bench = Bench::new();
+        let pieces = body
+            .chunks(41)
+            .map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece))));
+        let answer = Response::builder().header("content-type", kind);
+        let server = Server::answering([answer.body(Pieces(pieces.collect())).unwrap()]);
+        let said = ask(
+            &mut client(&bench, &server),
+            post(url, &[r#"{"model":"m"}"#]),
+        );
+        assert_eq!(said.as_bytes(), body);
+        let written = bench.call();
+        let call = written.call();
+        assert_eq!(
+            call.outcome.status,
+            Status::Success,
+            "{url} {kind}: {:?}",
+            call.outcome
+        );
+        assert!(
+            call.usage.input_tokens.is_some() && call.usage.output_tokens.is_some(),
+            "{url} {kind}"
+        );
+        assert!(call.hashes.output.is_some(), "{url} {kind}");
+        let streamed = kind != "application/json";
+        assert_eq!(
+            call.response.time_to_first_chunk_ns.is_some(),
+            streamed,
+            "{url} {kind}"
+        );
+        assert_eq!(
+            call.action.as_str().ends_with(".stream"),
+            streamed,
+            "{url}: {}",
+            call.action.as_str()
+        );
+    }
+}

@@ -103,16 +103,16 @@ where
     B: Body<Data = Bytes>,
 {
     let mut body = Box::pin(body);
-    let mut text = String::new();
+    let mut text = Vec::new();
     while !body.is_end_stream() {
         let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await else {
             break;
         };
         if let Ok(data) = frame?.into_data() {
-            text += std::str::from_utf8(&data).unwrap();
+            text.extend_from_slice(&data);
         }
     }
-    Ok(text)
+    Ok(String::from_utf8(text).unwrap())
 }
 
 pub(super) fn hook(bench: &Bench) -> AuditHttp {
