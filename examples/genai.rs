@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     tracing_subscriber::registry().with(audit.layer()).init();
 
-    let server = server::Server::start().await;
+    let server = server::Server::start().await?;
     let base = format!("{}/", server.base_url());
     let redirect = move |target: ServiceTarget| -> Result<ServiceTarget, genai::resolver::Error> {
         let endpoint = Endpoint::from_owned(base.clone());

@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The layer is not needed for calls to be recorded. With it, they know the user from the spans around them.
     tracing_subscriber::registry().with(audit.layer()).init();
 
-    let server = server::Server::start().await;
+    let server = server::Server::start().await?;
     // Needed for servers of one's own alone: the hosts of providers are known.
     let hook = AuditHttp::new(&audit).base_url(&server.base_url(), "openai")?;
     let http = reqwest::Client::builder().no_proxy().build()?;

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .json_lines()
         .build()?;
 
-    let server = server::Server::start().await;
+    let server = server::Server::start().await?;
     let hook = AuditHttp::new(&audit).caller(Caller::default().tenant("acme"));
     let http = reqwest::Client::builder().no_proxy().build()?;
     let client = reqwest_middleware::ClientBuilder::new(http)

@@ -61,7 +61,7 @@ fn streamed(model: &str) -> CreateChatCompletionRequest {
 #[tokio::test]
 async fn async_openai_is_audited_by_its_http_service() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let client = openai(&bench, &server);
     let answer = client
         .chat()
@@ -131,7 +131,7 @@ async fn async_openai_is_audited_by_its_http_service() {
 #[tokio::test]
 async fn a_call_of_async_openai_that_is_tried_again_is_one_record() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let client = openai(&bench, &server);
     client
         .chat()
@@ -149,7 +149,7 @@ async fn a_call_of_async_openai_that_is_tried_again_is_one_record() {
 #[tokio::test]
 async fn async_openai_sends_nothing_that_cannot_be_recorded() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let client = openai(&bench, &server);
     bench.audit.shutdown(std::time::Duration::from_secs(5));
     let refused = client
@@ -167,7 +167,7 @@ async fn async_openai_sends_nothing_that_cannot_be_recorded() {
 #[tokio::test]
 async fn inside_of_an_instrumented_function_it_is_one_record_with_its_user() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let client = openai(&bench, &server);
     let subscriber = tracing_subscriber::registry().with(bench.audit.layer());
     let guard = tracing::subscriber::set_default(subscriber);
@@ -224,7 +224,7 @@ async fn any_service_of_http_requests_is_audited() {
 #[tokio::test]
 async fn reqwest_is_audited_as_a_service() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut client = AuditHttp::new(&bench.audit)
         .caller(Caller::default().user("anna"))
@@ -288,7 +288,7 @@ async fn reqwest_is_audited_as_a_service() {
 #[tokio::test]
 async fn reqwest_middleware_takes_the_hook_as_it_is() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let client = reqwest_middleware::ClientBuilder::new(http)
         .with(AuditHttp::new(&bench.audit))
@@ -319,7 +319,7 @@ async fn reqwest_middleware_takes_the_hook_as_it_is() {
 #[tokio::test]
 async fn reqwest_middleware_sends_nothing_that_cannot_be_recorded() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let client = reqwest_middleware::ClientBuilder::new(http)
         .with(AuditHttp::new(&bench.audit))

@@ -31,7 +31,7 @@ fn client(server: &Server) -> Client {
 #[tokio::test]
 async fn calls_agents_and_tools_of_genai_are_records_and_count_once() {
     let bench = Bench::new();
-    let server = Server::start().await;
+    let server = Server::start().await.unwrap();
     let client = client(&server);
     let subscriber = tracing_subscriber::registry().with(bench.audit.layer());
     let guard = tracing::subscriber::set_default(subscriber);

@@ -18,23 +18,21 @@ use serde_json::{Value, json};
 pub(crate) struct Server {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
-    serving: tokio::task::JoinHandle<()>,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Server {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start() -> std::io::Result<Self> {
         let requests = Arc::new(AtomicUsize::new(0));
         let router = router(Arc::clone(&requests));
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self {
             address,
             requests,
             serving,
-        }
+        })
     }
 
     /// The address that clients take.
@@ -64,8 +62,8 @@ pub(crate) fn router(requests: Arc<AtomicUsize>) -> Router {
 
 async fn chat(State(requests): State<Arc<AtomicUsize>>, body: Bytes) -> Response {
     let number = requests.fetch_add(1, Ordering::SeqCst);
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    let model = request["model"].as_str().unwrap().to_owned();
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let model = request["model"].as_str().unwrap_or_default().to_owned();
     if model == "busy" && number == 0 {
         let error = json!({ "error": { "type": "rate_limit_error", "message": format!("{SAID} is too much"), "code": null, "param": null } });
         return (StatusCode::TOO_MANY_REQUESTS, axum::Json(error)).into_response();

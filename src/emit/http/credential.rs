@@ -53,7 +53,8 @@ mod tests {
     #[test]
     fn keys_are_found_where_providers_take_them() {
         let url = "https://h/v1/messages";
-        let table: [(&str, &[(&str, &str)], Option<&str>); 6] = [
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+        let table: [Row<'_>; 6] = [
             (url, &[("authorization", "Bearer sk-1")], Some("sk-1")),
             (
                 url,

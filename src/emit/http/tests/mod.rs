@@ -54,10 +54,12 @@ impl Body for Pieces {
     }
 }
 
+type Answered = Result<Response<Pieces>, &'static str>;
+
 /// A server that reads requests to their end and gives its answers in turn.
 #[derive(Clone, Default)]
 pub(super) struct Server {
-    pub(super) answers: Arc<Mutex<VecDeque<Result<Response<Pieces>, &'static str>>>>,
+    pub(super) answers: Arc<Mutex<VecDeque<Answered>>>,
     pub(super) received: Arc<Mutex<Vec<String>>>,
 }
 
@@ -80,7 +82,7 @@ impl Server {
 impl Service<Request<SentBody<Pieces>>> for Server {
     type Response = Response<Pieces>;
     type Error = &'static str;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Pieces>, &'static str>>>>;
+    type Future = Pin<Box<dyn Future<Output = Answered>>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
         Poll::Ready(Ok(()))
