@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 use self::names::Names;
-use crate::pricing::{Located, PriceContext, PriceTable, PricedOperation, Processing};
+use crate::pricing::{Located, Place, PriceContext, PriceTable, PricedOperation, Processing};
 use crate::record::keyring::{ContentHasher, Keyring};
 use crate::record::{
     Actor, ActorRef, AuditRecord, Body, BodyRef, CallRef, CapturedCall, Change, Content,
@@ -97,7 +97,7 @@ impl Gate {
             operation: &call.operation,
             action: action(call),
             provider: call.provider.as_ref(),
-            model: names::at_start(call),
+            model: names::at_start(&call.request),
             tenant: call.actor.tenant.as_ref(),
             user_hash: user.map(|(_, hash)| *hash),
         }
@@ -120,7 +120,7 @@ impl Gate {
             Usage::default()
         };
         let (action, outcome, finish_reasons) = (action(call), Self::outcome(call), reasons(call));
-        let names = Names::of(call);
+        let names = Names::of(&call.request, &call.response);
         let body = CallRef {
             operation: &call.operation,
             action: &action,
@@ -260,28 +260,34 @@ impl Gate {
                 reason: "not_an_inference",
             };
         }
-        let model = call.response.model.as_ref().or(call.request.model.as_ref());
-        let (Some(provider), Some(model)) = (&call.provider, model) else {
-            return CostRef::Unknown {
-                reason: "unknown_model",
-            };
-        };
         let operation = match call.operation.as_str() {
             "embeddings" => PricedOperation::Embeddings,
+            "rerank" => PricedOperation::Ranking,
             _ => PricedOperation::Generation,
         };
+        let response = &call.response;
+        let host = call.server_address.as_ref().map_or("", Label::as_str);
+        let place = Place::of_host(host);
         let context = PriceContext {
-            service_tier: call.response.service_tier.as_ref().map(Label::as_str),
+            service_tier: response.service_tier.as_ref().map(Label::as_str),
             processing: Processing::Immediate,
             operation,
             time: Some(call.time),
+            extras: Some(&response.extras),
+            vertex_location: place.vertex_location,
+            data_residency: place.data_residency,
         };
-        let located = self.located(provider, model);
-        match self.prices.total(located, &call.response.usage, &context) {
-            Ok(exact) => CostRef::Known {
+        let model = response.model.as_ref().or(call.request.model.as_ref());
+        let named = call.provider.as_ref().zip(model);
+        let located = named.and_then(|(provider, model)| self.located(provider, model));
+        match self.prices.total(located, &response.usage, &context) {
+            Ok((exact, source)) => CostRef::Known {
                 exact,
-                source: CostSource::Local,
-                price_table: Some(&self.price_table),
+                source,
+                price_table: match source {
+                    CostSource::Local => Some(&self.price_table),
+                    CostSource::Provider => None,
+                },
             },
             Err(reason) => CostRef::Unknown {
                 reason: reason.as_str(),

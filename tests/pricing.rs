@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use llm_audit::pricing::{PriceContext, PriceTable, Priced, PricedOperation, Processing};
-use llm_audit::provider::{UsageFormat, read_usage};
+use llm_audit::provider::{UsageFormat, find_usage, read_usage};
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 /// The price of a usage object.
@@ -135,94 +136,151 @@ fn shared_cost_vectors_are_priced_exactly() {
         eprintln!("SKIPPED: no shared cost vectors here");
         return;
     };
-    let text = |vector: &Value, key: &str| vector[key].as_str().unwrap_or_default().to_owned();
-    let table = PriceTable::builtin();
-    let (mut priced, mut uncovered) = (0, Vec::new());
-    for vector in vectors["vectors"].as_array().unwrap() {
-        let provider = provider_name(&text(vector, "provider"));
-        let format = UsageFormat::from_name(&text(vector, "usage_format"));
-        let (Some(provider), Some(format)) = (provider, format) else {
-            uncovered.push(text(vector, "id"));
-            continue;
-        };
-        let tier = text(&vector["context"], "service_tier");
+    let builtin = PriceTable::builtin();
+    let own = PriceTable::from_json(CUSTOM).expect("it is a table");
+    let custom = builtin.clone().with_overrides(own);
+    let vectors = vectors["vectors"].as_array().expect("a list");
+    for vector in vectors {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (provider, model) = (text(&vector["provider"]), text(&vector["model"]));
+        let usage = vector["usage"].to_string();
+        let said = find_usage(&provider, usage.as_bytes()).expect("usage is JSON");
+        let said = said.expect("its members tell its form");
+        let circumstances = &vector["context"];
+        let (tier, place) = (
+            text(&circumstances["service_tier"]),
+            text(&circumstances["vertex_location"]),
+        );
         let context = PriceContext {
-            service_tier: Some(tier.as_str()),
-            processing: match vector["context"]["batch"].as_bool() {
+            service_tier: Some(&tier),
+            processing: match circumstances["batch"].as_bool() {
                 Some(true) => Processing::Batch,
                 _ => Processing::Immediate,
             },
-            operation: match text(vector, "call_type").as_str() {
-                "embedding" => PricedOperation::Embeddings,
-                _ => PricedOperation::Generation,
-            },
-            time: None,
+            time: text(&circumstances["billing_time"]).parse().ok(),
+            extras: Some(&said.extras),
+            vertex_location: Some(&*place).filter(|place| !place.is_empty()),
+            ..PriceContext::default()
         };
-        let usage = vector["usage"].to_string();
-        let model = text(vector, "model");
-        let exact = price(&table, provider, &model, format, &usage, &context);
-        assert_eq!(exact, text(vector, "expected_cost_usd"), "{vector}");
-        priced += 1;
+        // One has prices of its own, which its arithmetic says.
+        let is_custom = text(&vector["note"]).starts_with("custom price per token");
+        let table = if is_custom { &custom } else { &builtin };
+        let priced = table.price(&provider, &model, &said.usage, &context);
+        let Priced::Known { exact, .. } = priced else {
+            panic!("{vector}: {priced:?}");
+        };
+        assert_eq!(
+            exact.to_string(),
+            text(&vector["expected_cost_usd"]),
+            "{vector}"
+        );
     }
-    eprintln!(
-        "{priced} cost vectors are exact; not covered yet: {}",
-        uncovered.join(" ")
-    );
-    assert!(priced > 0, "no vector was priced");
+    eprintln!("{} cost vectors are exact", vectors.len());
+    assert!(vectors.len() >= 49);
+}
+
+const CUSTOM: &str = r#"{"version":"own","source":"contract","models":[
+    {"provider":"openai","model":"gpt-4o","standard":{"input":"1","output":"2"}}]}"#;
+
+/// The context of a call with so much input, in a class.
+struct Case<'a> {
+    class: &'a str,
+    above: u64,
+    prices: &'a Value,
 }
 
 #[test]
-fn the_builtin_table_has_the_shared_price_of_every_model_that_it_covers() {
+fn the_builtin_table_has_every_price_of_every_model_of_the_shared_prices() {
     let Some(prices) = shared("prices.json") else {
         eprintln!("SKIPPED: no shared prices here");
         return;
     };
     let table = PriceTable::builtin();
-    let context = PriceContext::default();
-    let mut compared = 0;
-    for model in prices["models"].as_array().unwrap() {
-        let Some(provider) = provider_name(model["provider"].as_str().unwrap()) else {
-            continue;
-        };
-        let name = model["model"].as_str().unwrap();
-        for (item, usage) in [
-            ("input", r#"{"prompt_tokens":1,"completion_tokens":0}"#),
-            (
-                "cache_read",
-                r#"{"prompt_tokens":1,"completion_tokens":0,"prompt_tokens_details":{"cached_tokens":1}}"#,
-            ),
-            (
-                "cache_write_5m",
-                r#"{"prompt_tokens":1,"completion_tokens":0,"prompt_tokens_details":{"cache_write_tokens":1}}"#,
-            ),
-            ("output", r#"{"prompt_tokens":0,"completion_tokens":1}"#),
-        ] {
-            let fallback = &model["base"]["input"];
-            let expected = model["base"][item].as_str().or(fallback.as_str()).unwrap();
-            let expected = if expected == "0.0" { "0" } else { expected };
-            let exact = price(
-                &table,
-                provider,
-                name,
-                UsageFormat::OpenAiChat,
-                usage,
-                &context,
-            );
-            assert_eq!(exact, expected, "{name} {item}");
-            compared += 1;
+    let listed = table.list();
+    let (mut models, mut compared) = (0, 0);
+    for model in prices["models"].as_array().expect("a list") {
+        models += 1;
+        let provider = model["provider"].as_str().expect("a text");
+        let name = model["model"].as_str().expect("a text");
+        let bare = name.strip_prefix(&format!(
+            "{}/",
+            provider.trim_end_matches("-anthropic_models")
+        ));
+        let bare = bare.unwrap_or(name);
+        let ours: Vec<_> = listed
+            .iter()
+            .filter(|price| price.is_of_provider(provider) && price.model == bare)
+            .collect();
+        assert!(!ours.is_empty(), "{provider} {name}");
+        for case in cases(model) {
+            for (item, price) in case.prices.as_object().expect("prices by item") {
+                let Some(price) = price.as_str() else {
+                    continue;
+                };
+                let item = if item == "cache_write_5m" {
+                    "cache_write"
+                } else {
+                    item
+                };
+                let above = (case.above > 0).then_some(case.above);
+                let found = ours.iter().find(|ours| {
+                    (ours.class.as_str(), ours.above_tokens, ours.item.as_str())
+                        == (case.class, above, item)
+                });
+                let found = found.map(|ours| per_token(&ours.price));
+                let expected = Some(price.parse::<Decimal>().expect("a decimal").normalize());
+                assert_eq!(found, expected, "{provider} {name} {} {item}", case.class);
+                compared += 1;
+            }
         }
     }
-    assert!(compared > 300, "{compared} prices compared");
+    eprintln!("{models} models, {compared} prices");
+    assert!(
+        models >= 217 && compared > 1_500,
+        "{models} models, {compared} prices"
+    );
 }
 
-/// The provider's name in a record.
-fn provider_name(name: &str) -> Option<&'static str> {
-    match name {
-        "anthropic" => Some("anthropic"),
-        "azure" => Some("azure.ai.openai"),
-        "openai" => Some("openai"),
-        _ => None,
+/// The prices of a model of the shared prices, class by class and threshold by threshold.
+fn cases(model: &Value) -> Vec<Case<'_>> {
+    let includes = model["threshold_rule"]
+        .as_str()
+        .is_some_and(|rule| rule.starts_with("inclusive"));
+    let standard = [("standard", &model["base"]), ("batch", &model["batch"])];
+    let tiers = model["service_tiers"].as_object().into_iter().flatten();
+    let tiers = tiers.map(|(name, prices)| (name.as_str(), prices));
+    let mut cases = Vec::new();
+    for (class, prices) in standard.into_iter().chain(tiers) {
+        if prices.is_object() {
+            let above = 0;
+            cases.push(Case {
+                class,
+                above,
+                prices,
+            });
+        }
+        let thresholds = if class == "standard" {
+            &model["tiers"]
+        } else {
+            &prices["tiers"]
+        };
+        for (name, prices) in thresholds.as_object().into_iter().flatten() {
+            let thousands = name.trim_start_matches("above_").trim_end_matches('k');
+            let above = thousands.parse::<u64>().expect("a number") * 1000 - u64::from(includes);
+            cases.push(Case {
+                class,
+                above,
+                prices,
+            });
+        }
     }
+    cases
+}
+
+/// The price of one token, of the price of a million.
+fn per_token(price: &str) -> Decimal {
+    let million: Decimal = price.parse().expect("a decimal");
+    (million / Decimal::from(1_000_000)).normalize()
 }
 
 /// Data that lies beside the crate, or beside a directory that it is in.

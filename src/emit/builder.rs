@@ -107,6 +107,7 @@ pub struct AuditorBuilder {
     spans: Spans,
     meter: Option<Meter>,
     modes: Modes,
+    prices: Option<PriceTable>,
 }
 
 #[derive(Debug, Clone)]
@@ -148,6 +149,7 @@ impl AuditorBuilder {
             spans: Spans::Auto,
             meter: None,
             modes: Modes::default(),
+            prices: None,
         }
     }
 
@@ -337,6 +339,17 @@ impl AuditorBuilder {
         self
     }
 
+    /// Prices that are asked before the built-in ones, and before those of an earlier call of this: of a contract, of
+    /// models that are not built in, or a whole LiteLLM price map. They are read with
+    /// [`PriceTable::from_json`], [`PriceTable::from_litellm`], or [`PriceTable::read`] for either.
+    pub fn prices(mut self, overrides: PriceTable) -> Self {
+        self.prices = Some(match self.prices.take() {
+            Some(earlier) => earlier.with_overrides(overrides),
+            None => overrides,
+        });
+        self
+    }
+
     /// Opens the spool and starts the auditor's threads.
     ///
     /// # Errors
@@ -362,7 +375,12 @@ impl AuditorBuilder {
             &clock,
         )?);
         let (bell, pulse) = (Arc::new(Bell::default()), Arc::new(Pulse::default()));
-        let gate = Gate::new(keys, PriceTable::builtin());
+        let builtin = PriceTable::builtin();
+        let prices = match &self.prices {
+            Some(overrides) => builtin.with_overrides(overrides.clone()),
+            None => builtin,
+        };
+        let gate = Gate::new(keys, prices);
         let disabled = self.environment.is_on("LLM_AUDIT_DISABLED");
         let recorder = Recorder::new(
             gate,

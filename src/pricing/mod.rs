@@ -1,36 +1,58 @@
 //! What a call cost, in exact decimals.
 //!
-//! A [`PriceTable`] holds prices per million tokens; [`PriceTable::price`] makes the bill of one call out of it. What is
-//! not known has no price and a reason, never zero.
+//! A [`PriceTable`] holds prices; [`PriceTable::price`] makes the bill of one call out of it. What is not known has no
+//! price and a reason, never zero. What the provider or a gateway states that a call cost is its cost.
 //!
-//! **Which model.** By name, in this order and no further: the exact name; the name without a date at its end
-//! (`-2026-11-12` or `-20261112`); of a fine-tuned model `ft:base:organisation:…` the name `ft:base`; the same three
-//! without the provider's prefix (`openai/gpt-4o`); the provider's `*`, and the `*` of provider `*`. Overrides are asked
-//! by all of these rules before the table that they lie over.
+//! **Which model.** Providers go by any of their names (`azure` is `azure.ai.openai`, `bedrock_converse` is `aws.bedrock`).
+//! A model goes by its name, in this order and no further: the exact name; the name without a date at its end
+//! (`-2026-11-12`, `-20261112` or `@20261112`); of a fine-tuned model `ft:base:organisation:…` the name `ft:base`; the same
+//! three without the provider's prefix (`openai/gpt-4o`), and of the last part of a resource's name (`models/…`,
+//! `publishers/…`, `arn:…`); the provider's `*`, and the `*` of provider `*`. Overrides are asked by all of these rules
+//! before the table that they lie over.
 //!
-//! **Which price.** Let *above* be the prices of the highest context threshold that the input tokens, cached ones
-//! included, are strictly over: they hold for every token of the call. A price is the first there is of
+//! **Which price.** Let *above* be the prices of a context threshold that the input tokens, cached and cache-written ones
+//! included, are strictly over, the highest first: they hold for every token of the call. A price is the first there is of
 //!
-//! 1. in the call's class (batch, or a service tier): above; 2. standard: above; 3. in the class: base; 4. standard: base
+//! 1. off-peak, where the call was made in such an hour and not in a batch; 2. in the call's class (batch, or a service
+//!    tier): above; 3. standard: above; 4. in the class: base; 5. standard: base
 //!
 //! where a standard price that stands in for a batch price counts half. Then a missing price for reading or writing the
-//! cache, or for audio input, is the input price, for writing it for one hour the price for writing it, for audio or
-//! reasoning output the output price. An explicit 0 is a price of 0. Batch goes before service tier.
+//! cache, or for audio, image or video input, is the input price; for writing it for one or twelve hours the price for
+//! writing it; for audio or images read from it the price for reading it; for audio, image or reasoning output the output
+//! price. Reasoning has a price of its own only where that stands at the same of the five places as the price of output, or
+//! at an earlier one. An explicit 0 is a price of 0. Batch goes before service tier. Prices of tokens are then multiplied by
+//! the uplifts that the model has for where and how the call was served.
 //!
-//! **Which tokens.** Input is cache reads, cache writes and the rest; of the rest, up to so many are audio as the call
-//! had audio (cached tokens are taken to be text first). Output is reasoning and audio where they have prices of their
-//! own, and the rest. Parts that are unknown are taken to be none; totals that are unknown leave the call unpriced,
-//! but for the output of embeddings, which have none.
+//! **Which tokens.** Input is cache reads, cache writes and the rest; both reads and the rest are audio, images, video as
+//! far as the call had those (what nobody says of the reads is text). Output is reasoning, audio and images where they have
+//! prices of their own, and the rest. Parts that are unknown are taken to be none. Totals that are unknown leave the call
+//! unpriced, but where they cost nothing (output of embeddings), where one total says all (`total_tokens` of embeddings), or
+//! where something else is billed instead: units of ranking, or the length of audio where its tokens are not said.
+//!
+//! **What else.** Searches of the web are paid by the piece, or once a prompt where the model has that price; embedded
+//! pictures by the piece; citations where they have a price. Searches and pictures without a price leave the call unpriced.
+//! Allowances that a provider gives for free are not taken off: who has used how much of them, no call says.
 
 mod bill;
+mod difference;
+mod item;
+mod litellm;
+mod model;
 mod name;
+mod off_peak;
+mod place;
+mod provider;
 mod rates;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::record::{Timestamp, Usd};
+use crate::record::{CostSource, Timestamp, UsageExtras, Usd};
 
+pub use self::difference::{ListedPrice, PriceChange};
+pub use self::item::{Item, Unit};
+pub use self::litellm::Imported;
+pub(crate) use self::place::Place;
 pub(crate) use self::table::Located;
 pub use self::table::{PriceTable, PriceTableError};
 
@@ -44,8 +66,21 @@ pub struct PriceContext<'a> {
     pub processing: Processing,
     /// What kind of call.
     pub operation: PricedOperation,
-    /// When it was made, where a table has prices of several times; the newest price where this is absent.
+    /// When it was made, where a table has prices of several times; the newest price, and none of off-peak hours, where
+    /// this is absent.
     pub time: Option<Timestamp>,
+    /// What else the provider said of the call.
+    pub extras: Option<&'a UsageExtras>,
+    /// Where it was served at Vertex AI: `global`, or a region.
+    pub vertex_location: Option<&'a str>,
+    /// The region that data stays in, at OpenAI: `eu`, `us`.
+    pub data_residency: Option<&'a str>,
+}
+
+impl PriceContext<'_> {
+    fn extras(&self) -> &UsageExtras {
+        self.extras.unwrap_or(&UsageExtras::NONE)
+    }
 }
 
 /// How a call was processed.
@@ -66,6 +101,8 @@ pub enum PricedOperation {
     /// Anything that generates output.
     #[default]
     Generation,
+    /// Ranking documents, which has no output tokens.
+    Ranking,
 }
 
 /// The price of a call.
@@ -73,9 +110,11 @@ pub enum PricedOperation {
 pub enum Priced {
     /// So much.
     Known {
-        /// The exact sum of the lines.
+        /// The exact sum of the lines, or what the provider stated.
         exact: Usd,
-        /// What it is made of; items without tokens have no line.
+        /// Who worked it out.
+        source: CostSource,
+        /// What it is made of; items of which there are none have no line, and a stated cost has no lines.
         lines: Vec<PriceLine>,
     },
     /// Not known, which is not the same as nothing.
@@ -90,51 +129,12 @@ pub enum Priced {
 pub struct PriceLine {
     /// What is paid for.
     pub item: Item,
-    /// How many tokens.
-    pub tokens: u64,
-    /// The price of one token.
+    /// How much, in the [unit](Item::unit) of the item.
+    pub quantity: u64,
+    /// The price of one unit.
     pub unit_price: Usd,
-    /// Tokens times price.
+    /// Quantity times price.
     pub amount: Usd,
-}
-
-/// What is paid for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Item {
-    /// Audio input that was not read from the cache.
-    AudioInput,
-    /// Audio output.
-    AudioOutput,
-    /// Input read from the cache.
-    CacheRead,
-    /// Input written to the cache, for five minutes or as long as the provider likes.
-    CacheWrite,
-    /// Input written to the cache for one hour.
-    CacheWrite1h,
-    /// Input that none of the others is.
-    Input,
-    /// Output that none of the others is.
-    Output,
-    /// Output spent on reasoning, where it has a price of its own.
-    Reasoning,
-}
-
-impl Item {
-    /// Its name, as in price tables: `input`, `cache_write_1h`, ….
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AudioInput => "audio_input",
-            Self::AudioOutput => "audio_output",
-            Self::CacheRead => "cache_read",
-            Self::CacheWrite => "cache_write",
-            Self::CacheWrite1h => "cache_write_1h",
-            Self::Input => "input",
-            Self::Output => "output",
-            Self::Reasoning => "reasoning",
-        }
-    }
 }
 
 /// Why a call has no price.

@@ -1,32 +1,42 @@
 //! Model names: the forms of a name under which a price may stand.
 
+use super::provider::canonical;
+
 /// The names to look for, in order, where `provider` sells `model`.
 pub(super) fn candidates<'a>(
     provider: &'a str,
     model: &'a str,
 ) -> impl Iterator<Item = &'a str> + Clone {
-    let bare = without_prefix(provider, model);
     let forms = |name: &'a str| {
         let dated = without_date(name);
         let tuned = fine_tuned_base(name);
         [Some(name), dated, tuned, tuned.and_then(without_date)]
     };
-    let all = [Some(model), bare].map(move |name| name.map_or([None; 4], forms));
+    let bare = without_prefix(provider, model);
+    let resource = last_of_resource(model);
+    let all = [Some(model), bare, resource].map(move |name| name.map_or([None; 4], forms));
     all.into_iter().flatten().flatten()
 }
 
-fn without_prefix<'a>(provider: &str, model: &'a str) -> Option<&'a str> {
+/// The name without the provider's own prefix, under any of the provider's names.
+pub(super) fn without_prefix<'a>(provider: &str, model: &'a str) -> Option<&'a str> {
     let (prefix, name) = model.split_once('/')?;
-    // Gateways write the prefix of Azure OpenAI without its product.
-    let known = prefix == provider || (provider == "azure.ai.openai" && prefix == "azure");
-    known.then_some(name)
+    (canonical(prefix) == canonical(provider)).then_some(name)
 }
 
-/// The name before `-YYYY-MM-DD` or `-YYYYMMDD`.
+/// The name at the end of a resource's: `models/…` and `publishers/…` of Google, `arn:…` of AWS.
+fn last_of_resource(model: &str) -> Option<&str> {
+    let resource = RESOURCES.iter().any(|start| model.starts_with(start));
+    let (_, name) = model.rsplit_once('/')?;
+    resource.then_some(name)
+}
+
+/// The name before `-YYYY-MM-DD`, `-YYYYMMDD` or `@YYYYMMDD`.
 fn without_date(name: &str) -> Option<&str> {
     let cut = |length: usize| {
         let at = name.len().checked_sub(length).filter(|at| *at > 0)?;
-        Some((name.get(..at)?, name.get(at..)?.strip_prefix('-')?))
+        let (before, end) = (name.get(..at)?, name.get(at..)?);
+        Some((before, end.strip_prefix('-').or(end.strip_prefix('@'))?))
     };
     let dashed = cut(11).filter(|(_, date)| {
         let bytes = date.as_bytes();
@@ -53,6 +63,15 @@ fn fine_tuned_base(name: &str) -> Option<&str> {
     let end = base.find(':')?;
     name.get(.."ft:".len() + end)
 }
+
+/// How the names of resources begin.
+const RESOURCES: [&str; 5] = [
+    "arn:",
+    "models/",
+    "projects/",
+    "publishers/",
+    "tunedModels/",
+];
 
 #[cfg(test)]
 mod tests {
@@ -85,6 +104,33 @@ mod tests {
                 "ft:gpt-4o-2024-08-06",
                 "ft:gpt-4o"
             ]
+        );
+        assert_eq!(
+            names("gcp.vertex_ai", "vertex_ai/claude-sonnet-4-5@20250929"),
+            [
+                "vertex_ai/claude-sonnet-4-5@20250929",
+                "vertex_ai/claude-sonnet-4-5",
+                "claude-sonnet-4-5@20250929",
+                "claude-sonnet-4-5"
+            ]
+        );
+        assert_eq!(
+            names("gcp.gemini", "models/gemini-2.5-pro"),
+            ["models/gemini-2.5-pro", "gemini-2.5-pro"]
+        );
+        assert_eq!(
+            names(
+                "aws.bedrock",
+                "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-pro-v1:0"
+            ),
+            [
+                "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-pro-v1:0",
+                "us.amazon.nova-pro-v1:0"
+            ]
+        );
+        assert_eq!(
+            names("groq", "groq/openai/gpt-oss-120b"),
+            ["groq/openai/gpt-oss-120b", "openai/gpt-oss-120b"]
         );
         for kept in [
             "gpt-4-0613",

@@ -4,20 +4,24 @@
 //! {
 //!   "version": "2026-11-12", "source": "where the prices are from", "valid_from": "2026-11-12",
 //!   "models": [
-//!     {"provider": "openai", "model": "gpt-5.4",
-//!      "standard": {"input": "2.5", "output": "15", "cache_read": "0.25",
+//!     {"provider": "openai", "model": "gpt-5.4", "aliases": ["gpt-5.4-2026-03-05"],
+//!      "standard": {"input": "2.5", "output": "15", "cache_read": "0.25", "web_search": "0.01",
 //!                   "above": [{"tokens": 272000, "prices": {"input": "5", "output": "22.5", "cache_read": "0.5"}}]},
 //!      "batch": {"input": "1.25", "output": "7.5"},
-//!      "service_tiers": {"priority": {"input": "5", "output": "30"}}}
+//!      "service_tiers": {"priority": {"input": "5", "output": "30"}},
+//!      "off_peak": {"prices": {"input": "1"}, "windows": [{"days": [6, 7], "hours": ["16:30-00:30"]}]},
+//!      "uplifts": {"data_residency": {"eu": "1.1"}, "geography": {"us": "1.1"}, "regional_endpoint": "1.1",
+//!                  "speed": {"fast": "2"}}}
 //!   ]
 //! }
 //! ```
 //!
-//! Prices are decimal strings, US dollars per million tokens: `input`, `output`, `cache_read`, `cache_write`,
-//! `cache_write_1h`, `audio_input`, `audio_output`, `reasoning`. Unknown members are refused. A model may stand several
-//! times with different `valid_from` and `valid_until` (the first day after), `YYYY-MM-DD` in UTC; the table's own
-//! `valid_from` says from when its prices are known, and binds none of them. Provider or model
-//! may be `*`, which is any that the table does not name; this is how one flat price for all is said:
+//! Prices are decimal strings in US dollars, of a million tokens, of a second (`audio_time`), or of a piece
+//! (`grounded_prompt`, `image`, `search_unit`, `web_search`); the names are those of [`Item`](super::Item). Hours are UTC,
+//! 1 is Monday; a window without days holds on all. Uplifts are factors. Unknown members are refused. Providers may go by
+//! any of their names. A model may stand several times with different `valid_from` and `valid_until` (the first day after),
+//! `YYYY-MM-DD` in UTC; the table's own `valid_from` says from when its prices are known, and binds none of them. Provider
+//! or model may be `*`, which is any that the table does not name; this is how one flat price for all is said:
 //!
 //! ```
 //! use llm_audit::pricing::{PriceContext, PriceTable, Priced};
@@ -35,16 +39,17 @@
 //! # Ok::<(), llm_audit::pricing::PriceTableError>(())
 //! ```
 //!
-//! The built-in table has the models of OpenAI, of Azure OpenAI and of Anthropic. It leaves out what no count of a call
-//! says: cache writes for twelve hours, cached audio, images, searches, and uplifts for regions.
+//! The built-in table is made by `llm-audit price import` out of the LiteLLM price map; `source` in it says of which.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::litellm::Imported;
+use super::model::{Day, ModelPrices};
 use super::name::candidates;
-use super::rates::{Day, ModelPrices};
+use super::provider::canonical;
 use super::{NoPrice, PriceContext};
 use crate::record::{Label, hex};
 
@@ -83,9 +88,11 @@ pub enum PriceTableError {
 #[derive(Debug, Clone)]
 struct Layer {
     version: String,
+    prices: Vec<ModelPrices>,
     /// Provider, model, and which of `entries` has the prices.
     models: BTreeMap<String, BTreeMap<String, usize>>,
-    entries: Vec<Vec<ModelPrices>>,
+    /// Which of `prices` a model has, in the order in which they begin.
+    entries: Vec<Vec<usize>>,
 }
 
 /// Where the prices of a model stand in a table. It holds for the table that said it, and for no other.
@@ -95,21 +102,28 @@ pub(crate) struct Located {
     entry: usize,
 }
 
-#[derive(Deserialize, Serialize)]
+/// A table as it is written.
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
-    version: String,
-    source: String,
+pub(super) struct Document {
+    pub(super) version: String,
+    pub(super) source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    valid_from: Option<Day>,
-    models: Vec<ModelPrices>,
+    pub(super) valid_from: Option<Day>,
+    pub(super) models: Vec<ModelPrices>,
 }
 
 impl PriceTable {
     /// The table that is built in. Parsed at every call: keep it.
     #[must_use]
     pub fn builtin() -> Self {
-        Self::from_json(BUILTIN).expect("the built-in table is a price table, as a test says")
+        let document =
+            parsed(BUILTIN).expect("the built-in table is a price table, as a test says");
+        let layer = Layer::new(document).expect("no two prices of it hold at once, as a test says");
+        Self {
+            layers: vec![layer],
+            digest: Label::clip(BUILTIN_DIGEST),
+        }
     }
 
     /// Reads a table, in the form that the module states.
@@ -118,27 +132,49 @@ impl PriceTable {
     /// [`PriceTableError::Form`] where the text has another form, [`PriceTableError::Ambiguous`] where two entries of
     /// one model begin on the same day.
     pub fn from_json(json: &str) -> Result<Self, PriceTableError> {
-        let mut document: Document =
-            serde_json::from_str(json).map_err(|error| PriceTableError::Form {
-                line: error.line(),
-                column: error.column(),
-                fault: fault(&error),
-            })?;
-        let key = |prices: &ModelPrices| {
-            let names = (prices.provider.clone(), prices.model.clone());
-            (names, prices.valid_from.clone())
-        };
-        document.models.sort_by_cached_key(key);
-        let twice = |pair: &&[ModelPrices]| key(&pair[0]) == key(&pair[1]);
-        if let Some(pair) = document.models.windows(2).find(twice) {
-            let (provider, model) = (pair[0].provider.clone(), pair[0].model.clone());
-            return Err(PriceTableError::Ambiguous { provider, model });
+        Self::of_document(parsed(json)?)
+    }
+
+    /// Reads a LiteLLM price map (`model_prices_and_context_window.json`), as [`Imported`] does.
+    ///
+    /// # Errors
+    /// [`PriceTableError::Form`] where the text is no such map.
+    pub fn from_litellm(json: &str) -> Result<Self, PriceTableError> {
+        Self::of_document(Imported::read(json)?.into_document())
+    }
+
+    /// Reads a table in either form: one with a member `models` is a table of the module's form, any other object is a
+    /// LiteLLM price map.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json) and [`from_litellm`](Self::from_litellm).
+    pub fn read(json: &str) -> Result<Self, PriceTableError> {
+        #[derive(Deserialize)]
+        struct Form {
+            models: Option<serde::de::IgnoredAny>,
         }
+        let form: Form = parsed(json)?;
+        if form.models.is_some() {
+            Self::from_json(json)
+        } else {
+            Self::from_litellm(json)
+        }
+    }
+
+    pub(super) fn of_document(mut document: Document) -> Result<Self, PriceTableError> {
+        for prices in &mut document.models {
+            if canonical(&prices.provider) != prices.provider {
+                prices.provider = canonical(&prices.provider).to_owned();
+            }
+            prices.aliases.sort_unstable();
+        }
+        let models = &mut document.models;
+        models.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
         let canonical = serde_json_canonicalizer::to_vec(&document)
             .expect("a document of texts and whole numbers has a canonical form");
         Ok(Self {
             digest: digest_of(&[&canonical]),
-            layers: vec![Layer::new(document)],
+            layers: vec![Layer::new(document)?],
         })
     }
 
@@ -151,8 +187,9 @@ impl PriceTable {
         Self { layers, digest }
     }
 
-    /// `sha256:<64 hex>` of the table's canonical JSON (RFC 8785, models in order, prices without zeros at their end);
-    /// with overrides, of the digests of both, the overrides' first.
+    /// `sha256:<64 hex>` of the table's canonical JSON (RFC 8785; models in order, providers by the names of the
+    /// OpenTelemetry conventions, prices without zeros at their end); with overrides, of the digests of both, the
+    /// overrides' first.
     #[must_use]
     pub fn digest(&self) -> &Label {
         &self.digest
@@ -180,46 +217,84 @@ impl PriceTable {
         context: &PriceContext<'_>,
     ) -> Result<&ModelPrices, NoPrice> {
         let located = located.ok_or(NoPrice::UnknownModel)?;
-        let entries = &self.layers[located.layer].entries[located.entry];
-        let dated = entries.iter().any(ModelPrices::is_dated);
-        let day = context.time.filter(|_| dated).map(|time| time.day());
-        // Entries are in the order in which they begin.
-        let holding = entries
+        let layer = &self.layers[located.layer];
+        let entries = layer.entries[located.entry]
             .iter()
-            .rev()
-            .find(|entry| entry.holds_on(day.as_deref()));
+            .map(|at| &layer.prices[*at]);
+        let dated = entries.clone().any(ModelPrices::is_dated);
+        let day = context.time.filter(|_| dated).map(|time| time.day());
+        let holding = entries.rev().find(|entry| entry.holds_on(day.as_deref()));
         holding.ok_or(NoPrice::NotValid)
+    }
+
+    /// Every name of a model with its prices, and which layer they stand in.
+    pub(super) fn named_prices(&self) -> impl Iterator<Item = (usize, &str, &str, &ModelPrices)> {
+        self.layers.iter().enumerate().flat_map(|(at, layer)| {
+            let models = layer.models.iter();
+            models.flat_map(move |(provider, models)| {
+                models.iter().flat_map(move |(model, entry)| {
+                    let entries = layer.entries[*entry].iter();
+                    entries.map(move |prices| (at, &**provider, &**model, &layer.prices[*prices]))
+                })
+            })
+        })
     }
 }
 
 impl Layer {
-    fn new(document: Document) -> Self {
+    fn new(document: Document) -> Result<Self, PriceTableError> {
         let mut models: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
-        let mut entries: Vec<Vec<ModelPrices>> = Vec::new();
-        for prices in document.models {
-            let of_provider = models.entry(prices.provider.clone()).or_default();
-            let entry = *of_provider
-                .entry(prices.model.clone())
-                .or_insert(entries.len());
-            if entry == entries.len() {
-                entries.push(Vec::new());
+        let mut entries: Vec<Vec<usize>> = Vec::new();
+        for (at, prices) in document.models.iter().enumerate() {
+            let of_provider = match models.get_mut(&prices.provider) {
+                Some(known) => known,
+                None => models.entry(prices.provider.clone()).or_default(),
+            };
+            for name in std::iter::once(&prices.model).chain(&prices.aliases) {
+                let entry = *of_provider.entry(name.clone()).or_insert(entries.len());
+                if entry == entries.len() {
+                    entries.push(Vec::with_capacity(1));
+                }
+                entries[entry].push(at);
             }
-            entries[entry].push(prices);
         }
-        Self {
+        for of_model in &mut entries {
+            of_model.sort_unstable_by_key(|at| &document.models[*at].valid_from);
+            let begin = |at: usize| &document.models[at].valid_from;
+            if let Some(pair) = of_model
+                .windows(2)
+                .find(|pair| begin(pair[0]) == begin(pair[1]))
+            {
+                let prices = &document.models[pair[1]];
+                return Err(PriceTableError::Ambiguous {
+                    provider: prices.provider.clone(),
+                    model: prices.model.clone(),
+                });
+            }
+        }
+        Ok(Self {
             version: document.version,
+            prices: document.models,
             models,
             entries,
-        }
+        })
     }
 
     fn find(&self, provider: &str, model: &str) -> Option<usize> {
-        [provider, ANY].into_iter().find_map(|seller| {
+        [canonical(provider), ANY].into_iter().find_map(|seller| {
             let models = self.models.get(seller)?;
             let mut names = candidates(provider, model).chain([ANY]);
             names.find_map(|name| models.get(name)).copied()
         })
     }
+}
+
+pub(super) fn parsed<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PriceTableError> {
+    serde_json::from_str(json).map_err(|error| PriceTableError::Form {
+        line: error.line(),
+        column: error.column(),
+        fault: fault(&error),
+    })
 }
 
 /// serde's text without the place, which stands apart.
@@ -240,4 +315,8 @@ fn digest_of(parts: &[&[u8]]) -> Label {
 }
 
 const ANY: &str = "*";
-const BUILTIN: &str = include_str!("prices.json");
+pub(super) const BUILTIN: &str = include_str!("prices.json");
+/// What [`PriceTable::from_json`] works out of it, which takes longer than all the rest. A change of a price changes it, and
+/// belongs into the changelog.
+const BUILTIN_DIGEST: &str =
+    "sha256:a9f1f52cd97a357286910cf168ada5efd4271714d0257eb1d8e2c7a35d51217d";

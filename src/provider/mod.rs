@@ -4,10 +4,24 @@
 //! way. [`read_request`] reads what was asked. All of them tell the shape by the body itself, leave out what they do
 //! not know, read a member of an unexpected type as absent, and never take absent for zero.
 //!
-//! | provider | answers |
-//! |---|---|
-//! | `anthropic` | messages, errors |
-//! | `azure.ai.openai`, `openai` | chat completions, responses, embeddings, errors |
+//! | provider | requests and answers | streams |
+//! |---|---|---|
+//! | `anthropic` | messages; the form of OpenAI | server-sent events |
+//! | `aws.bedrock` | Converse; `InvokeModel` of Anthropic, Titan, Llama; the form of OpenAI | Amazon event stream, or its events decoded |
+//! | `azure.ai.openai` | as OpenAI | server-sent events |
+//! | `azure.ai.inference` | as OpenAI; messages of Anthropic | server-sent events |
+//! | `cohere` | chat of both versions, embed, rerank; the form of OpenAI | server-sent events, JSON lines |
+//! | `dashscope` | generation and embeddings; the form of OpenAI | server-sent events, repeating or not |
+//! | `gcp.gemini` | generateContent, embeddings; the form of OpenAI | server-sent events, a JSON array |
+//! | `gcp.vertex_ai` | as Gemini; messages of Anthropic; the form of OpenAI | as Gemini, as Anthropic |
+//! | `ollama` | chat, generate, embed; the form of OpenAI | JSON lines |
+//! | `openai` | chat completions, completions, responses, embeddings | server-sent events |
+//! | `deepseek`, `groq`, `mistral_ai`, `moonshot_ai`, `perplexity`, `x_ai` | as OpenAI, with what each adds | server-sent events |
+//! | any other ([`Provider::OpenAiCompatible`]) | as OpenAI; messages of Anthropic | server-sent events |
+//!
+//! Errors of all of them are read too. What a filter, a guardrail or a refusal stopped is
+//! [`Blocked`](crate::record::Verdict::Blocked), with the provider's own word for a reason, whether it came as an error,
+//! as a finish reason or as a part of the answer.
 //!
 //! What each provider's counts include is in `usage/`, one file a form; on the record, totals include their parts
 //! ([`Usage`](crate::record::Usage)).

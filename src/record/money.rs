@@ -96,6 +96,12 @@ impl Usd {
         self.0
     }
 
+    /// A decimal that is not negative as an amount.
+    pub(crate) fn of_decimal(decimal: Decimal) -> Option<Self> {
+        let amount = !decimal.is_sign_negative() || decimal.is_zero();
+        amount.then(|| Self::new(decimal.abs()))
+    }
+
     fn new(decimal: Decimal) -> Self {
         Self(decimal.normalize())
     }

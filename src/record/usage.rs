@@ -42,12 +42,12 @@ impl Usage {
 pub struct UsageExtras {
     /// Of the input read from the cache, what was audio.
     pub audio_cache_read_input_tokens: Option<u64>,
+    /// Audio that was transcribed, in milliseconds.
+    pub audio_milliseconds: Option<u64>,
     /// Of the cache-written input, what is kept for twelve hours.
     pub cache_write_12h_input_tokens: Option<u64>,
     /// Tokens of cited sources, which no total includes.
     pub citation_tokens: Option<u64>,
-    /// Audio that was transcribed, in milliseconds.
-    pub audio_milliseconds: Option<u64>,
     /// Where the call was served, in the provider's word (`us`).
     pub geography: Option<Label>,
     /// Pictures that were embedded, where they are counted as such.
@@ -70,6 +70,27 @@ pub struct UsageExtras {
     pub video_input_tokens: Option<u64>,
     /// Searches of the web that the provider made.
     pub web_searches: Option<u64>,
+}
+
+impl UsageExtras {
+    /// Nothing is said.
+    pub const NONE: Self = Self {
+        audio_cache_read_input_tokens: None,
+        audio_milliseconds: None,
+        cache_write_12h_input_tokens: None,
+        citation_tokens: None,
+        geography: None,
+        image_cache_read_input_tokens: None,
+        image_input_tokens: None,
+        image_output_tokens: None,
+        images: None,
+        search_units: None,
+        speed: None,
+        stated_cost: None,
+        total_tokens: None,
+        video_input_tokens: None,
+        web_searches: None,
+    };
 }
 
 /// What a provider's usage object says.

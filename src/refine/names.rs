@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::record::{CapturedCall, Label, Request};
+use crate::record::{Label, Request, ResponseFacts};
 use crate::sanitize;
 
 /// The names of a call on their way out.
@@ -17,26 +17,26 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(call: &'a CapturedCall) -> Self {
-        let request = match call.request.model.as_ref().map(masked) {
+    pub(super) fn of(request: &'a Request, response: &'a ResponseFacts) -> Self {
+        let request = match request.model.as_ref().map(masked) {
             Some(Cow::Owned(model)) => Cow::Owned(Request {
                 model: Some(model),
-                ..call.request.clone()
+                ..request.clone()
             }),
-            Some(Cow::Borrowed(_)) | None => Cow::Borrowed(&call.request),
+            Some(Cow::Borrowed(_)) | None => Cow::Borrowed(request),
         };
         Self {
             request,
-            id: call.response.id.as_ref().map(masked),
-            model: call.response.model.as_ref().map(masked),
-            service_tier: call.response.service_tier.as_ref().map(masked),
+            id: response.id.as_ref().map(masked),
+            model: response.model.as_ref().map(masked),
+            service_tier: response.service_tier.as_ref().map(masked),
         }
     }
 }
 
 /// The model of a call that begins; none where it is to be masked, which the record does.
-pub(super) fn at_start(call: &CapturedCall) -> Option<&Label> {
-    let model = call.request.model.as_ref()?;
+pub(super) fn at_start(request: &Request) -> Option<&Label> {
+    let model = request.model.as_ref()?;
     matches!(masked(model), Cow::Borrowed(_)).then_some(model)
 }
 

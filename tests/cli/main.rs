@@ -9,6 +9,7 @@
 mod hash;
 mod help;
 mod key;
+mod price;
 mod query;
 mod show;
 

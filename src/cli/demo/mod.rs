@@ -103,7 +103,7 @@ impl Demo {
         let subscriber = tracing_subscriber::registry().with(audit.layer());
         tracing::subscriber::set_global_default(subscriber)?;
         audit.verify_installed()?;
-        let made = self.make_calls(&audit, &emulator.base_url()).await?;
+        let made = self.make_calls(&audit, &emulator).await?;
         // Delivered records leave the spool, so it is looked at before and after.
         let telling_files = made.said.show_in_files(data_dir)?;
         drain(&audit).await;
@@ -140,8 +140,8 @@ impl Demo {
     }
 
     /// Makes the calls, until there are enough of them or somebody presses Ctrl-C.
-    async fn make_calls(&self, audit: &Auditor, base_url: &str) -> anyhow::Result<Made> {
-        let application = Application::new(audit, base_url)?;
+    async fn make_calls(&self, audit: &Auditor, emulator: &Emulator) -> anyhow::Result<Made> {
+        let application = Application::new(audit, &emulator.root_url(), &emulator.base_url())?;
         let mut said = PrivateTexts::default();
         let mut faults = Vec::new();
         let administration = Administration::work(audit, &mut said)?;

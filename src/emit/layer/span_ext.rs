@@ -9,7 +9,7 @@ use super::AuditLayer;
 use super::calls::OpenCall;
 use crate::emit::spare;
 use crate::provider::{self, Provider};
-use crate::record::{CapturedCall, Content, Ending, Failure, Label, RawText, RecordId};
+use crate::record::{CapturedCall, Content, Delivery, Ending, Failure, Label, RawText, RecordId};
 
 /// Why something could not be put on a call's record. The call itself goes on as it would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -323,7 +323,13 @@ pub(crate) fn take_request(
     call.provider
         .get_or_insert_with(|| Label::clip(provider.as_str()));
     call.action = Some(Label::clip(facts.action));
-    call.request = facts.request;
+    // Not every body has the model, or shows that a stream is asked for: what is known otherwise stays.
+    let known = std::mem::replace(&mut call.request, facts.request);
+    call.request.model = call.request.model.take().or(known.model);
+    if known.delivery == Delivery::Stream {
+        call.request.delivery = Delivery::Stream;
+        call.action = call.action.as_ref().map(provider::streamed);
+    }
     call.system_prompt = facts.system_prompt.or(call.system_prompt.take());
     call.input = facts.input.or(call.input.take());
     call.tools = facts.tools.or(call.tools.take());

@@ -32,7 +32,7 @@ use super::tolerant::{self, Count};
 use super::{ProviderError, UsageFormat};
 use crate::record::UsageFacts;
 
-pub(super) use self::shape::{Found, find};
+pub(super) use self::shape::find;
 pub(super) use self::stated::StatedCost;
 
 /// The counts of a usage object of this form.

@@ -32,13 +32,11 @@ pub(in crate::provider) fn find<'a>(
 
 fn format_of(provider: &str, members: &BTreeMap<String, &RawValue>) -> Option<UsageFormat> {
     let has = |name: &&str| members.contains_key(*name);
-    let named = |(names, _): &&(&[&str], UsageFormat)| names.iter().any(|name| has(&name));
+    let named = |(names, _): &&(&[&str], UsageFormat)| names.iter().any(&has);
     if let Some((_, format)) = TELLING.iter().find(named) {
         return Some(*format);
     }
-    let plain = ["input_tokens", "output_tokens"]
-        .iter()
-        .any(|name| has(name));
+    let plain = ["input_tokens", "output_tokens"].iter().any(has);
     // Without cache and details the two forms say the same.
     plain.then_some(if provider.contains("anthropic") {
         UsageFormat::AnthropicMessages

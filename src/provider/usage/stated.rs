@@ -35,7 +35,7 @@ impl StatedCost {
 fn amount(number: &str) -> Option<Usd> {
     let plain = Decimal::from_str_exact(number);
     let decimal = plain.or_else(|_| Decimal::from_scientific(number)).ok()?;
-    decimal.normalize().to_string().parse().ok()
+    Usd::of_decimal(decimal)
 }
 
 #[cfg(test)]

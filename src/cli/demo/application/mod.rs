@@ -1,12 +1,13 @@
 //! The application of the demo: calls of models as programs make them, with real client crates.
 //!
-//! Which call is made depends on its number alone. Twelve calls in a row show every kind, fifteen also every client of
-//! every provider.
+//! Which call is made depends on its number alone. Twelve calls in a row show every kind, fifteen also every client, and
+//! twenty-three every provider.
 
 mod administration;
 mod anthropic;
 mod genai_client;
 mod openai;
+mod plain;
 mod policy;
 
 pub(super) use self::administration::Administration;
@@ -14,6 +15,7 @@ pub(super) use self::administration::Administration;
 use self::anthropic::Anthropic;
 use self::genai_client::GenAi;
 use self::openai::OpenAi;
+use self::plain::{Plain, Service};
 use super::private_texts::PrivateTexts;
 use crate::Auditor;
 
@@ -23,6 +25,7 @@ pub(super) struct Application {
     anthropic: Anthropic,
     genai: GenAi,
     openai: OpenAi,
+    plain: Plain,
 }
 
 /// What happens in a call.
@@ -39,20 +42,23 @@ enum Situation {
     GenAiStream,
     Messages,
     MessagesStream,
+    Plain(Service),
+    PlainStream(Service),
     RateLimited,
     Responses,
 }
 
 impl Application {
-    /// An application whose clients talk to a provider at `base_url`.
-    pub(super) fn new(audit: &Auditor, base_url: &str) -> anyhow::Result<Self> {
+    /// An application whose clients talk to a provider at `base_url`, which is `/v1` under `root_url`.
+    pub(super) fn new(audit: &Auditor, root_url: &str, base_url: &str) -> anyhow::Result<Self> {
         // The provider is in this process, whatever proxy the environment names.
         let http = reqwest::Client::builder().no_proxy().build()?;
         Ok(Self {
             audit: audit.clone(),
             anthropic: Anthropic::new(http.clone(), base_url),
             genai: GenAi::new(http.clone(), base_url)?,
-            openai: OpenAi::new(http, base_url),
+            openai: OpenAi::new(http.clone(), base_url),
+            plain: Plain::new(http, root_url),
         })
     }
 
@@ -82,6 +88,10 @@ impl Application {
             Situation::MessagesStream => {
                 self.anthropic.messages_stream(user, model, &prompt).await?
             }
+            Situation::Plain(service) => self.plain.whole(service, user, model, &prompt).await?,
+            Situation::PlainStream(service) => {
+                self.plain.streamed(service, user, model, &prompt).await?
+            }
             Situation::Responses => self.openai.respond(user, model, &prompt).await?,
         };
         said.add(&answer);
@@ -102,7 +112,7 @@ impl Situation {
     }
 }
 
-const ROTATION: [(Situation, &str); 15] = [
+const ROTATION: [(Situation, &str); 23] = [
     (Situation::Chat, "gpt-4o"),
     (Situation::Messages, "claude-sonnet-4-5"),
     (Situation::GenAi, "gpt-4.1-mini"),
@@ -118,6 +128,20 @@ const ROTATION: [(Situation, &str); 15] = [
     (Situation::GenAiStream, "claude-haiku-4-5"),
     (Situation::GenAi, "claude-sonnet-4-5"),
     (Situation::GenAiStream, "gpt-4o-mini"),
+    (Situation::Plain(Service::Gemini), "gemini-2.5-flash"),
+    (
+        Situation::PlainStream(Service::Bedrock),
+        "amazon.nova-lite-v1:0",
+    ),
+    (Situation::Plain(Service::Cohere), "command-a-03-2025"),
+    (Situation::PlainStream(Service::Ollama), "llama3.2"),
+    (Situation::PlainStream(Service::Gemini), "gemini-2.5-pro"),
+    (
+        Situation::Plain(Service::Bedrock),
+        "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ),
+    (Situation::PlainStream(Service::Cohere), "command-a-03-2025"),
+    (Situation::Plain(Service::Ollama), "llama3.2"),
 ];
 /// Their number shares no factor with that of the rotation, so that everybody gets into every situation.
 const USERS: [&str; 4] = ["anna", "ben", "chen", "dora"];

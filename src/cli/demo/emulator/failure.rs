@@ -45,12 +45,13 @@ pub(super) fn openai(call: &Call, failure: Failure) -> Response {
         Failure::Server => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
     };
     let param = (failure == Failure::BadRequest).then_some("messages");
-    let message = openai_message(call, failure);
+    let message = message(call, failure);
     let body = json!({"error": {"message": message, "type": kind, "param": param, "code": code}});
     with_retry_after(sse::json(call, status, &body, Ending::Whole), failure)
 }
 
-fn openai_message(call: &Call, failure: Failure) -> String {
+/// What went wrong, in OpenAI's words.
+pub(super) fn message(call: &Call, failure: Failure) -> String {
     let model = &call.model;
     match failure {
         Failure::Authentication => {
@@ -142,7 +143,7 @@ fn overloaded() -> StatusCode {
 }
 
 /// Adds `retry-after` to what a client should try again.
-fn with_retry_after(mut response: Response, failure: Failure) -> Response {
+pub(super) fn with_retry_after(mut response: Response, failure: Failure) -> Response {
     if failure == Failure::RateLimit {
         response
             .headers_mut()

@@ -1,16 +1,21 @@
-//! A provider emulator on loopback: it speaks the HTTP and SSE formats of OpenAI and Anthropic, so that real client
-//! crates talk to it unmodified.
+//! A provider emulator on loopback: it speaks the HTTP formats of many providers and streams as they do, so that real
+//! client crates talk to it unmodified.
 //!
-//! | path under [`Emulator::base_url`] | format |
+//! | path under [`Emulator::root_url`] | format |
 //! |---|---|
-//! | `/chat/completions` | OpenAI chat: JSON or SSE, tool calls, `n` choices, usage chunk |
-//! | `/responses` | OpenAI responses: JSON or SSE |
-//! | `/embeddings` | OpenAI embeddings (floats) |
-//! | `/messages` | Anthropic messages: JSON or SSE, thinking, tool use |
+//! | `/v1/chat/completions` | OpenAI chat, and Mistral's: JSON or SSE, tool calls, `n` choices, usage chunk |
+//! | `/v1/responses` | OpenAI responses: JSON or SSE |
+//! | `/v1/embeddings` | OpenAI embeddings (floats) |
+//! | `/v1/messages` | Anthropic messages: JSON or SSE, thinking, tool use |
+//! | `/v1beta/models/{model}:generateContent`, `:streamGenerateContent` | Gemini: JSON; SSE with `alt=sse`, else a JSON array |
+//! | `/model/{model}/converse`, `/converse-stream` | Bedrock Converse: JSON; messages of an event stream |
+//! | `/v2/chat` | Cohere: JSON or SSE |
+//! | `/api/chat` | Ollama: JSON or JSON lines, which are what it gives unless told otherwise |
 //!
 //! The request alone decides the answer; the same request has the same answer, but for its ids, which count requests.
 //!
-//! * **Credential:** any; without one, or with one that contains `invalid`, 401.
+//! * **Credential:** any, in the header of the format; without one, or with one that contains `invalid`, 401. Ollama asks
+//!   for none.
 //! * **Model:** those listed in `script.rs`; any other, 404. The answer names the dated snapshot where there is one.
 //! * **Marker words** in the last user message that has text (for embeddings, in the last input):
 //!
@@ -41,8 +46,13 @@
 //! that close an event, and at other places chosen by a seed taken from the bytes themselves; each piece is flushed.
 
 mod anthropic;
+mod bedrock;
+mod cohere;
 mod failure;
+mod gemini;
+mod ollama;
 mod openai;
+mod path;
 mod prompt;
 mod responses;
 mod script;
@@ -57,7 +67,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::post;
 use axum::serve::ListenerExt;
@@ -65,6 +75,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use self::path::{Delivery, Told};
 
 /// A running emulator, on a free port of 127.0.0.1.
 ///
@@ -106,7 +118,13 @@ impl Emulator {
     /// `http://127.0.0.1:{port}/v1`, without a slash at the end: what OpenAI clients call the API base.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}/v1", self.root_url())
+    }
+
+    /// `http://127.0.0.1:{port}`: what stands before the paths of all formats.
+    #[must_use]
+    pub fn root_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Every request seen so far, in the order of arrival, retries of clients included.
@@ -129,7 +147,7 @@ impl Emulator {
 /// What the emulator remembers of a request: never its text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SeenRequest {
-    /// The path, for example `/v1/messages`.
+    /// The path, for example `/v1/messages`; a model in it is `{model}`.
     pub path: &'static str,
     /// The model that was asked for, as it was spelled.
     pub model: String,
@@ -169,20 +187,21 @@ struct Call {
     prompt: prompt::Prompt,
     credential: Option<String>,
     anthropic_version: Option<String>,
+    delivery: Delivery,
     stopped: watch::Receiver<()>,
 }
 
 impl Call {
     fn wants_stream(&self) -> bool {
-        self.body["stream"].as_bool() == Some(true)
+        self.delivery != Delivery::Whole
     }
 }
 
 fn router(desk: Desk) -> Router {
     let serve = |path: &'static str, answer: fn(&Call) -> Response| {
         let handle = post(
-            move |State(desk): State<Desk>, headers: HeaderMap, bytes: Bytes| async move {
-                answer(&admitted(&desk, path, &headers, &bytes))
+            move |State(desk): State<Desk>, uri: Uri, headers: HeaderMap, bytes: Bytes| async move {
+                answer(&admitted(&desk, path, &uri, &headers, &bytes))
             },
         );
         Router::new().route(path, handle)
@@ -191,22 +210,31 @@ fn router(desk: Desk) -> Router {
         .merge(serve("/v1/embeddings", openai::embeddings))
         .merge(serve("/v1/messages", anthropic::messages))
         .merge(serve("/v1/responses", responses::responses))
+        .merge(serve("/v1beta/models/{model}", gemini::generate))
+        .merge(serve("/model/{model}/converse", bedrock::converse))
+        .merge(serve("/model/{model}/converse-stream", bedrock::converse))
+        .merge(serve("/v2/chat", cohere::chat))
+        .merge(serve("/api/chat", ollama::chat))
         .with_state(desk)
 }
 
 /// A body that is no JSON becomes `null`, which names no model and is answered as such.
-fn admitted(desk: &Desk, path: &'static str, headers: &HeaderMap, bytes: &[u8]) -> Call {
+fn admitted(desk: &Desk, path: &'static str, uri: &Uri, headers: &HeaderMap, bytes: &[u8]) -> Call {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let key = header("x-api-key").or(header("x-goog-api-key")).or(bearer);
     let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let model = body["model"].as_str().unwrap_or_default().to_owned();
+    let told = Told::by(uri.path(), uri.query().unwrap_or_default());
+    let in_body = || body["model"].as_str().unwrap_or_default().to_owned();
+    let model = told.model.unwrap_or_else(in_body);
     let prompt = prompt::Prompt::read(&body);
     Call {
         number: desk.admit(path, &model, prompt.markers()),
         model,
         prompt,
-        credential: header("x-api-key").or(bearer).map(str::to_owned),
+        credential: key.or(told.credential).map(str::to_owned),
         anthropic_version: header("anthropic-version").map(str::to_owned),
+        delivery: told.delivery.in_body(body["stream"].as_bool()),
         stopped: desk.stopped.clone(),
         body,
     }

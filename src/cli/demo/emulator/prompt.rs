@@ -12,17 +12,16 @@ pub(super) struct Prompt {
 }
 
 impl Prompt {
-    /// Reads the prompt of any of the four formats.
+    /// Reads the prompt of any of the formats.
     pub(super) fn read(body: &Value) -> Self {
         let mut prompt = Self::default();
-        for field in ["system", "instructions"] {
+        for field in ["system", "instructions", "systemInstruction"] {
             collect_texts(&body[field], &mut prompt.texts);
         }
-        match (&body["messages"], &body["input"]) {
-            (Value::Array(messages), _) | (_, Value::Array(messages)) => {
-                prompt.read_messages(messages)
-            }
-            (_, input) => prompt.read_message(&Value::Null, input),
+        let lists = ["messages", "contents", "input"].map(|field| body[field].as_array());
+        match lists.into_iter().flatten().next() {
+            Some(messages) => prompt.read_messages(messages),
+            None => prompt.read_message(&Value::Null, &body["input"]),
         }
         prompt.markers = markers_of(&prompt.user);
         prompt
@@ -31,7 +30,10 @@ impl Prompt {
     fn read_messages(&mut self, messages: &[Value]) {
         for message in messages {
             match message {
-                Value::Object(_) => self.read_message(message, &message["content"]),
+                Value::Object(said) => {
+                    let content = said.get("content").or(said.get("parts"));
+                    self.read_message(message, content.unwrap_or(&Value::Null));
+                }
                 text => self.read_message(&Value::Null, text),
             }
         }
@@ -40,7 +42,10 @@ impl Prompt {
     fn read_message(&mut self, message: &Value, content: &Value) {
         let before = self.texts.len();
         collect_texts(content, &mut self.texts);
-        let is_tool_result = |part: &Value| part["type"] == "tool_result";
+        let is_tool_result = |part: &Value| {
+            let named = ["toolResult", "functionResponse"];
+            part["type"] == "tool_result" || named.iter().any(|name| part[*name].is_object())
+        };
         self.follows_tool_result = message["role"] == "tool"
             || message["type"] == "function_call_output"
             || content
@@ -97,7 +102,7 @@ fn collect_texts(content: &Value, texts: &mut Vec<String>) {
         Value::String(text) => texts.push(text.clone()),
         Value::Array(parts) => parts.iter().for_each(|part| collect_texts(part, texts)),
         Value::Object(part) => {
-            ["text", "content"]
+            ["text", "content", "parts"]
                 .iter()
                 .filter_map(|field| part.get(*field))
                 .for_each(|inner| collect_texts(inner, texts));

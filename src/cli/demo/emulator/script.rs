@@ -20,6 +20,10 @@ pub(super) struct Model {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Family {
     Anthropic,
+    Bedrock,
+    Cohere,
+    Gemini,
+    Ollama,
     OpenAi,
     OpenAiEmbedding,
 }
@@ -168,11 +172,18 @@ fn summary(prompt: &Prompt) -> String {
     )
 }
 
-/// The first tool on offer: nested in `function` for OpenAI chat, flat elsewhere.
+/// The first tool on offer, wherever the format has its name.
 fn first_tool(body: &Value) -> String {
-    let tool = &body["tools"][0];
-    let name = tool["function"]["name"].as_str().or(tool["name"].as_str());
-    name.unwrap_or("lookup").to_owned()
+    let names = [
+        "/tools/0/function/name",
+        "/tools/0/name",
+        "/tools/0/functionDeclarations/0/name",
+        "/toolConfig/tools/0/toolSpec/name",
+    ];
+    let mut names = names
+        .iter()
+        .filter_map(|place| body.pointer(place)?.as_str());
+    names.next().unwrap_or("lookup").to_owned()
 }
 
 /// Every model that is served.
@@ -188,6 +199,18 @@ pub(super) const MODELS: &[Model] = &[
     Model::openai("gpt-5", "gpt-5", Thinking::Always),
     Model::openai("gpt-5-mini", "gpt-5-mini", Thinking::Always),
     Model::openai("o4-mini", "o4-mini", Thinking::Always),
+    Model::openai(
+        "mistral-large-latest",
+        "mistral-large-2411",
+        Thinking::WhenAsked,
+    ),
+    Model::of("amazon.nova-lite-v1:0", Family::Bedrock),
+    Model::of("anthropic.claude-sonnet-4-5-20250929-v1:0", Family::Bedrock),
+    Model::of("command-a-03-2025", Family::Cohere),
+    Model::of("gemini-2.5-flash", Family::Gemini),
+    Model::of("gemini-2.5-pro", Family::Gemini),
+    Model::of("llama3.2", Family::Ollama),
+    Model::of("qwen3:8b", Family::Ollama),
     Model::embedding("text-embedding-3-large"),
     Model::embedding("text-embedding-3-small"),
 ];
@@ -208,6 +231,15 @@ impl Model {
             snapshot,
             family: Family::OpenAi,
             thinking,
+        }
+    }
+
+    const fn of(name: &'static str, family: Family) -> Self {
+        Self {
+            name,
+            snapshot: name,
+            family,
+            thinking: Thinking::WhenAsked,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Answers as bytes: JSON bodies, and server-sent events in awkward pieces.
+//! Answers as bytes: JSON bodies, and streams of events in awkward pieces.
 
 use std::io;
 use std::time::Duration;
@@ -14,23 +14,30 @@ use tokio::sync::watch;
 use super::Call;
 use super::script::Ending;
 
-/// One server-sent event, with a name where the format has names.
+/// One event of a stream, in the form in which its format has it.
 #[derive(Clone, Debug)]
-pub(super) struct Event {
-    name: Option<&'static str>,
-    data: String,
+pub(super) enum Event {
+    /// A line of JSON.
+    Line(String),
+    /// A message of `application/vnd.amazon.eventstream`.
+    Message(Vec<u8>),
+    /// A server-sent event, with a name where the format has names.
+    Sent {
+        name: Option<&'static str>,
+        data: String,
+    },
 }
 
 impl Event {
     pub(super) fn named(name: &'static str, data: &Value) -> Self {
-        Self {
+        Self::Sent {
             name: Some(name),
             data: data.to_string(),
         }
     }
 
     pub(super) fn unnamed(data: &Value) -> Self {
-        Self {
+        Self::Sent {
             name: None,
             data: data.to_string(),
         }
@@ -38,18 +45,31 @@ impl Event {
 
     /// The `[DONE]` that closes a stream of OpenAI chat chunks.
     pub(super) fn done() -> Self {
-        Self {
+        Self::Sent {
             name: None,
             data: "[DONE]".to_owned(),
         }
     }
 
     fn encode(&self, line_end: &str) -> Vec<u8> {
-        let name = self
-            .name
-            .map(|name| format!("event: {name}{line_end}"))
-            .unwrap_or_default();
-        format!("{name}data: {}{line_end}{line_end}", self.data).into_bytes()
+        match self {
+            Self::Line(json) => format!("{json}{line_end}").into_bytes(),
+            Self::Message(bytes) => bytes.clone(),
+            Self::Sent { name, data } => {
+                let name = name
+                    .map(|name| format!("event: {name}{line_end}"))
+                    .unwrap_or_default();
+                format!("{name}data: {data}{line_end}{line_end}").into_bytes()
+            }
+        }
+    }
+
+    fn content_type(&self) -> &'static str {
+        match self {
+            Self::Line(_) => "application/x-ndjson",
+            Self::Message(_) => "application/vnd.amazon.eventstream",
+            Self::Sent { .. } => "text/event-stream; charset=utf-8",
+        }
     }
 }
 
@@ -98,6 +118,7 @@ pub(super) fn events(call: &Call, transcript: Transcript, ending: Ending) -> Res
     } else {
         "\n"
     };
+    let content_type = failure.content_type();
     let half = deltas.len().div_ceil(2);
     let encoded = move |event: Event| {
         split_awkwardly(&event.encode(line_end))
@@ -137,12 +158,7 @@ pub(super) fn events(call: &Call, transcript: Transcript, ending: Ending) -> Res
             Box::new(opening.chain(deltas.into_iter().chain(closing).flat_map(encoded)))
         }
     };
-    respond(
-        call,
-        StatusCode::OK,
-        "text/event-stream; charset=utf-8",
-        pieces,
-    )
+    respond(call, StatusCode::OK, content_type, pieces)
 }
 
 /// Resolves when the emulator stops, which is when it drops the sender.

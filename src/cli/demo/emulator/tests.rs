@@ -1,5 +1,6 @@
 //! The emulator on the wire, and (below) under real client crates.
 
+mod forms;
 mod genai_client;
 mod genai_spans;
 mod openai_client;
