@@ -63,6 +63,7 @@ mod caller;
 mod credential;
 mod endpoint;
 mod exchange;
+mod interfaces;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
