@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use llm_audit::{AccessOutcome, Auditor};
+use llm_audit::Auditor;
+use llm_audit::record::AccessOutcome;
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -34,11 +34,13 @@
 //! * [`Auditor`] and [`AuditorBuilder`]: making one, and ending it
 //! * [`AuditSpanExt`]: what an application tells of a call; [`AuditStreamExt`] for streamed answers
 //! * [`CallStart`] and [`CallGuard`]: auditing without `tracing`, refused before the call when it cannot be recorded
+//! * [`http`]: a tower layer that audits an HTTP client's calls of models, with no code beside each call
 //! * [`record`]: what a record is, the attribute table, the canonical bytes, the keyring
 //!
 //! # Features
 //! * `emit` (default): what an application links; no C code, no database, no web server
 //! * `telemetry`: beside the application's own OpenTelemetry pipeline, with the OpenTelemetry SDK and its OTLP exporter
+//! * `reqwest`, `reqwest-middleware`, `async-openai`: the hook of [`http`] for these clients
 //! * `tls`: sending over https, with client certificates; it brings rustls on ring, which is C and assembly
 //! * `cli`: the command line over the files of a data directory
 //! * `demo`: `llm-audit demo`, with provider emulator, real clients and a receiver in one process
@@ -82,7 +84,7 @@ pub use self::emit::telemetry::{self, telemetry};
 pub use self::emit::{
     AccessRecord, AuditError, AuditLayer, AuditSpanExt, AuditStreamExt, Auditor, AuditorBuilder,
     BuildError, CallGuard, CallStart, ChangeRecord, Drained, GuardError, Health, NotInstalled,
-    Spans, failure, keyring_file, otlp, stream,
+    Spans, failure, http, keyring_file, otlp, stream,
 };
 pub use self::provider::Provider;
-pub use self::record::{AccessOutcome, RecordId};
+pub use self::record::RecordId;

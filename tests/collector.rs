@@ -20,10 +20,10 @@ use std::time::Duration;
 
 use collector::Collector;
 use futures_util::stream::{self, StreamExt as _};
+use llm_audit::record::AccessOutcome;
 use llm_audit::record::attribute::{self, Kind, Role};
 use llm_audit::{
-    AccessOutcome, AuditSpanExt as _, AuditStreamExt as _, Auditor, AuditorBuilder, CallStart,
-    Drained, Provider,
+    AuditSpanExt as _, AuditStreamExt as _, Auditor, AuditorBuilder, CallStart, Drained, Provider,
 };
 use part::{Part, Player};
 use serde_json::{Map, Value, json};

@@ -26,10 +26,11 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 use llm_audit::clock::Clock;
 use llm_audit::failure::OnFailure;
+use llm_audit::record::AccessOutcome;
 use llm_audit::record::SystemEvent;
 use llm_audit::{
-    AccessOutcome, AuditSpanExt as _, AuditStreamExt as _, Auditor, AuditorBuilder, CallStart,
-    Drained, Provider, RecordId, keyring_file,
+    AuditSpanExt as _, AuditStreamExt as _, Auditor, AuditorBuilder, CallStart, Drained, Provider,
+    RecordId, keyring_file,
 };
 use part::{Part, Player};
 use receiver::Receiver;

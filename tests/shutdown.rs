@@ -20,10 +20,9 @@ use std::time::Duration;
 
 use application::{CALLS, PATIENCE, a_call, a_span, adopted, assert_all_there, lines, nowhere};
 use llm_audit::failure::OnFailure;
+use llm_audit::record::AccessOutcome;
 use llm_audit::record::{AuditRecord, Body, SystemEvent};
-use llm_audit::{
-    AccessOutcome, AuditSpanExt as _, Auditor, CallStart, Drained, GuardError, RecordId,
-};
+use llm_audit::{AuditSpanExt as _, Auditor, CallStart, Drained, GuardError, RecordId};
 use part::{Part, Player};
 use tracing_subscriber::layer::SubscriberExt as _;
 use trail::Trail;

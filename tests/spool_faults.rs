@@ -29,8 +29,9 @@ use application::{
 };
 use disk::Disk;
 use llm_audit::failure::OnFailure;
+use llm_audit::record::AccessOutcome;
 use llm_audit::record::SystemEvent;
-use llm_audit::{AccessOutcome, Auditor, CallStart, Drained, GuardError};
+use llm_audit::{Auditor, CallStart, Drained, GuardError};
 use part::{Part, Player};
 use receiver::Receiver;
 

@@ -13,7 +13,9 @@ use super::recorder::{RecordFault, Recorder};
 use super::spool::{SpanView, StartToken};
 use crate::clock::Moment;
 use crate::provider::{self, Provider};
-use crate::record::{CapturedCall, Delivery, Ending, Label, RawText, RecordId, Sanitization};
+use crate::record::{
+    Actor, CapturedCall, Delivery, Ending, Label, RawText, RecordId, Sanitization, TraceContext,
+};
 
 /// Why a call was not started, or its end not written. Nothing was sent anywhere.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,7 @@ pub struct CallStart {
     delivery: Delivery,
     on_failure: Option<OnFailure>,
     durability: Option<Durability>,
+    around: Option<TraceContext>,
 }
 
 impl CallStart {
@@ -66,6 +69,7 @@ impl CallStart {
             delivery: Delivery::Whole,
             on_failure: None,
             durability: None,
+            around: None,
         }
     }
 
@@ -134,6 +138,18 @@ impl CallStart {
         self
     }
 
+    /// What is known of the call's place and its actor from where it is made.
+    pub(super) fn inside(mut self, around: Option<TraceContext>, actor: &Actor) -> Self {
+        self.around = around;
+        let fill = |mine: &mut Option<Label>, theirs: &Option<Label>| {
+            *mine = mine.take().or_else(|| theirs.clone());
+        };
+        fill(&mut self.user, &actor.user_id);
+        fill(&mut self.tenant, &actor.tenant);
+        fill(&mut self.conversation, &actor.conversation);
+        self
+    }
+
     fn begin(self, recorder: &Recorder) -> Box<CapturedCall> {
         let mut call = recorder.new_call(self.operation);
         call.provider = self.provider;
@@ -184,8 +200,9 @@ impl CallGuard {
         let modes = recorder.modes();
         let on_failure = start.on_failure.unwrap_or(modes.guard);
         let durability = start.durability.unwrap_or(modes.guard_durability);
+        let around = start.around;
         let mut call = start.begin(&recorder);
-        let (trace, view) = place_guard(recorder.clock());
+        let (trace, view) = place_guard(recorder.clock(), around);
         recorder.pipelines().remember_call(trace.trace_id);
         call.trace = Some(trace);
         let view = recorder.view(view);
@@ -393,7 +410,19 @@ impl CallGuard {
             .expect("a guard holds its call until it is ended, which takes the guard")
     }
 
-    fn call(&mut self) -> &mut CapturedCall {
+    /// The first piece of a streamed answer is here.
+    pub(super) fn note_first_output(&mut self) {
+        let waited = self
+            .recorder
+            .clock()
+            .moment()
+            .nanos_since(self.open().begun);
+        let known = &mut self.call().time_to_first_chunk_ns;
+        *known = known.or(Some(waited));
+    }
+
+    /// The captured call.
+    pub(super) fn call(&mut self) -> &mut CapturedCall {
         &mut self
             .open
             .as_mut()

@@ -12,6 +12,7 @@ mod finding;
 mod flusher;
 mod guard;
 mod health;
+pub mod http;
 mod installed;
 pub(crate) mod json_lines;
 pub mod keyring_file;

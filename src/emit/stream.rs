@@ -9,7 +9,7 @@ use tracing::Span;
 
 use super::layer::{ERROR_TYPE_UNKNOWN, SpanCall, failure_of, json, take_response};
 use crate::provider::{Progress, Provider, StreamEnd, StreamReader, streamed};
-use crate::record::{Delivery, Ending, Label};
+use crate::record::{CapturedCall, Delivery, Ending, Label};
 
 /// Audits a streamed answer as it passes through.
 ///
@@ -92,21 +92,7 @@ impl<S, K> AuditedStream<S, K> {
         let Some(reader) = self.reader.take() else {
             return;
         };
-        let dropped = matches!(end, StreamEnd::Dropped) && !reader.is_complete();
-        let cut = matches!(end, StreamEnd::Finished) && !reader.is_complete();
-        let facts = reader.finish(end);
-        let provider = self.provider;
-        let _ = self.call.update(|call| {
-            take_response(call, provider, facts);
-            if matches!(call.ending, Ending::Answered) && dropped {
-                call.ending = Ending::Cancelled(Label::clip("stream_dropped"));
-            } else if matches!(call.ending, Ending::Answered) && cut {
-                call.ending = Ending::Failed(failure_of(
-                    "stream_cut",
-                    &"the stream ended before its last event",
-                ));
-            }
-        });
+        let _ = self.call.update(settled(reader, self.provider, end));
         self.call.note_end();
     }
 
@@ -157,6 +143,39 @@ where
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.inner.size_hint()
+    }
+}
+
+/// Puts on a call what a stream delivered, and how it ended.
+pub(super) fn settled(
+    reader: StreamReader,
+    provider: Provider,
+    end: StreamEnd,
+) -> impl FnOnce(&mut CapturedCall) {
+    let complete = reader.is_complete();
+    let (dropped, finished) = (
+        matches!(end, StreamEnd::Dropped),
+        matches!(end, StreamEnd::Finished),
+    );
+    let facts = reader.finish(end);
+    // Some servers leave out the last word, though everything was said before it.
+    let told = |reason: &Label| reason.as_str() != "error";
+    let reasons = &facts.finish_reasons;
+    let all_told = !reasons.is_empty() && reasons.iter().all(told);
+    let understood = facts.id.is_some() || facts.model.is_some() || facts.output.is_some();
+    move |call| {
+        take_response(call, provider, facts);
+        if complete || all_told || !matches!(call.ending, Ending::Answered) {
+            return;
+        }
+        call.ending = match (dropped, finished) {
+            (true, _) => Ending::Cancelled(Label::clip("stream_dropped")),
+            (_, true) if !understood => Ending::Unreadable,
+            _ => Ending::Failed(failure_of(
+                "stream_cut",
+                &"the stream ended before its last event",
+            )),
+        };
     }
 }
 

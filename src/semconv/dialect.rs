@@ -60,6 +60,8 @@ pub enum Meaning {
     ServiceTier,
     /// The session of the client application.
     Session,
+    /// Something that is known only once an answer is there, and says no more than that.
+    SignOfAnswer,
     /// `otel.status_code`, of which only an error says something.
     StatusCode,
     /// `otel.status_description`: an error's text.
@@ -70,10 +72,61 @@ pub enum Meaning {
     Tenant,
     /// Seconds to the first piece of a stream.
     TimeToFirstChunk,
+    /// How a tool ended, as rig writes it: `success`, `error`, `denied` or `skipped`.
+    ToolOutcome,
     /// Tool definitions: content.
     Tools,
     /// The user.
     User,
+}
+
+impl Meaning {
+    /// Whether it says on whose behalf something is done: also a span that is no call says that of the calls inside.
+    #[must_use]
+    pub fn is_of_actor(self) -> bool {
+        matches!(
+            self,
+            Self::ClientAddress | Self::Conversation | Self::Session | Self::Tenant | Self::User
+        )
+    }
+}
+
+/// Spans of a crate that say what they are by their name, in fields of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Instrumentation {
+    /// How the targets of the crate's spans begin.
+    target: &'static str,
+    /// The span's name.
+    span: &'static str,
+    operation: &'static str,
+    fields: &'static [(&'static str, Meaning)],
+}
+
+impl Instrumentation {
+    /// What kind of call its spans are.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// What a field says in the crate's own words.
+    #[must_use]
+    pub fn meaning(&self, name: &str) -> Option<Meaning> {
+        let mut fields = self.fields.iter();
+        fields
+            .find(|(known, _)| *known == name)
+            .map(|(_, meaning)| *meaning)
+    }
+}
+
+/// The instrumentation whose spans have this target and name, if it is known.
+#[must_use]
+pub fn instrumentation(target: &str, span: &str) -> Option<&'static Instrumentation> {
+    let known = |known: &&Instrumentation| {
+        let inside = target.strip_prefix(known.target);
+        known.span == span && inside.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    INSTRUMENTATIONS.iter().find(known)
 }
 
 /// What the field of this name says about a call, if anything.
@@ -106,6 +159,37 @@ pub fn provider_name(name: &str) -> &str {
 #[must_use]
 pub fn is_inference(operation: &str) -> bool {
     !AGGREGATES.contains(&operation)
+}
+
+/// langchain-rust (read at 7.0.0), which documents its spans and fields as part of its interface. It notes no sign of an
+/// answer on tools, chains and embeddings, and lets go of a span that is given up as it does of one that is done: such
+/// records are `unknown` unless they failed.
+const INSTRUMENTATIONS: &[Instrumentation] = &[
+    langchain("agent.plan", "plan"),
+    langchain("agent.run", "invoke_agent"),
+    langchain("chain.call", "invoke_workflow"),
+    langchain("embed.documents", "embeddings"),
+    langchain("embed.query", "embeddings"),
+    langchain("llm.generate", "chat"),
+    langchain("tool.call", "execute_tool"),
+];
+
+const fn langchain(span: &'static str, operation: &'static str) -> Instrumentation {
+    Instrumentation {
+        target: "langchain_rust",
+        span,
+        operation,
+        fields: &[
+            ("completion_tokens", Meaning::OutputTokens),
+            ("error", Meaning::StatusDescription),
+            ("model", Meaning::RequestModel),
+            ("prompt_tokens", Meaning::InputTokens),
+            ("provider", Meaning::Provider),
+            ("stream", Meaning::RequestStream),
+            ("tool_calls", Meaning::SignOfAnswer),
+            ("total_tokens", Meaning::SignOfAnswer),
+        ],
+    }
 }
 
 const AGGREGATES: &[&str] = &[
@@ -144,7 +228,11 @@ const NAMES: &[(&str, Meaning)] = &[
     ),
     ("gen_ai.system", Meaning::Provider),
     ("gen_ai.system_instructions", Meaning::SystemPrompt),
+    ("gen_ai.tool.call.arguments", Meaning::Input),
+    ("gen_ai.tool.call.outcome", Meaning::ToolOutcome),
+    ("gen_ai.tool.call.result", Meaning::Output),
     ("gen_ai.tool.definitions", Meaning::Tools),
+    ("gen_ai.tool.error.type", Meaning::ErrorType),
     ("gen_ai.usage.audio.input_tokens", Meaning::AudioInputTokens),
     (
         "gen_ai.usage.audio.output_tokens",
@@ -213,6 +301,23 @@ mod tests {
         assert_eq!(meaning("prompt"), None);
         assert!(NAMES.is_sorted_by_key(|(name, _)| name));
         assert_eq!(provider_name("xai"), "x_ai");
+        assert!(
+            INSTRUMENTATIONS
+                .iter()
+                .all(|known| { known.fields.is_sorted_by_key(|(name, _)| name) })
+        );
         assert!(is_inference("chat") && is_inference("rerank") && !is_inference("invoke_agent"));
+    }
+
+    #[test]
+    fn an_instrumentation_is_known_by_target_and_span_and_its_words_mean_nothing_elsewhere() {
+        let known = instrumentation("langchain_rust::observability", "llm.generate").unwrap();
+        assert_eq!(known.operation(), "chat");
+        assert_eq!(known.meaning("prompt_tokens"), Some(Meaning::InputTokens));
+        assert_eq!(meaning("prompt_tokens"), None);
+        assert_eq!(instrumentation("langchain_rusty::x", "llm.generate"), None);
+        assert_eq!(instrumentation("langchain_rust", "llm.other"), None);
+        let names = INSTRUMENTATIONS.iter().map(|known| known.span);
+        assert!(names.is_sorted());
     }
 }

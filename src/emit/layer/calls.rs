@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
 use super::callsite::Callsite;
+use super::enclosing::Fed;
 use super::trace::Placed;
 use crate::clock::Moment;
 use crate::emit::pipeline::{EndedSpan, Found};
@@ -18,6 +19,8 @@ pub(super) struct OpenCall {
     pub(super) call: Box<CapturedCall>,
     pub(super) callsite: Arc<Callsite>,
     pub(super) recording: Recording,
+    /// What hooks of clients have told it.
+    pub(super) fed: Fed,
     pub(super) begun: Option<Begun>,
     /// The thread that made its span.
     pub(super) made_by: ThreadId,
@@ -27,6 +30,14 @@ pub(super) struct OpenCall {
 }
 
 impl OpenCall {
+    /// The first piece of output is here; what is known of that already stays.
+    pub(super) fn note_first_output(&mut self, now: Moment) {
+        let begun = self.begun.as_ref();
+        let waited = begun.map(|begun| now.nanos_since(begun.moment));
+        let known = &mut self.call.time_to_first_chunk_ns;
+        *known = known.or(waited);
+    }
+
     /// How many nanoseconds this call's span was made apart from one that has ended; `None` where it is another span.
     fn made_apart(&self, ended: &EndedSpan<'_>) -> Option<u64> {
         let waits = self.begun.is_none() && self.handed.is_none();
@@ -108,6 +119,11 @@ impl Calls {
     /// Whether no call is going on: what most spans of most applications find.
     pub(super) fn is_empty(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether no more than one call is going on, so that none is inside of another.
+    pub(super) fn is_alone(&self) -> bool {
+        self.open.load(Ordering::Relaxed) <= 1
     }
 
     /// Hands the place of an ended span over to the call that waits for it, if one does: it has not begun, and its span

@@ -10,16 +10,28 @@ use tracing::callsite::Identifier;
 use tracing::field::Field;
 
 use super::calls::NumberHasher;
-use crate::semconv::dialect::{self, Meaning};
+use crate::semconv::dialect::{self, Instrumentation, Meaning};
 
 /// What is known of a call site.
 #[derive(Debug)]
 pub(super) struct Callsite {
+    kind: Kind,
     meanings: Vec<Option<Meaning>>,
     begins: Begins,
     source: Option<(&'static str, u32)>,
     /// Whether a field of it has carried content. Declaring one is no leak: libraries do, and leave it empty.
     carried_content: AtomicBool,
+}
+
+/// What the spans of a call site are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Calls that say themselves of which kind they are.
+    Call,
+    /// Calls of an instrumentation that is known by its target and its span's name.
+    Known(&'static Instrumentation),
+    /// No calls, but they say on whose behalf the calls inside of them are made.
+    Around,
 }
 
 /// When a call of this call site begins.
@@ -33,17 +45,31 @@ pub(super) enum Begins {
 }
 
 impl Callsite {
-    /// The call site's classification; `None` where its spans are no calls.
+    /// The call site's classification; `None` where its spans say nothing of calls.
     fn classify(metadata: &'static Metadata<'static>) -> Option<Self> {
         if !metadata.is_span() {
             return None;
         }
-        let meanings: Vec<_> = metadata
-            .fields()
+        let known = dialect::instrumentation(metadata.target(), metadata.name());
+        let means = |name| {
+            let own = known.and_then(|known| known.meaning(name));
+            own.or_else(|| dialect::meaning(name))
+        };
+        let fields = metadata.fields().iter();
+        let meanings: Vec<_> = fields.map(|field| means(field.name())).collect();
+        let kind = if meanings.contains(&Some(Meaning::Operation)) {
+            Kind::Call
+        } else if let Some(known) = known {
+            Kind::Known(known)
+        } else if meanings
             .iter()
-            .map(|field| dialect::meaning(field.name()))
-            .collect();
-        let is_call = meanings.contains(&Some(Meaning::Operation));
+            .flatten()
+            .any(|meaning| meaning.is_of_actor())
+        {
+            Kind::Around
+        } else {
+            return None;
+        };
         let never_enters = NEVER_ENTERED
             .iter()
             .any(|target| metadata.target().starts_with(target));
@@ -52,7 +78,8 @@ impl Callsite {
         } else {
             Begins::AtFirstEnter
         };
-        is_call.then_some(Self {
+        Some(Self {
+            kind,
             meanings,
             begins,
             source: metadata.file().zip(metadata.line()),
@@ -62,6 +89,10 @@ impl Callsite {
 
     pub(super) fn meaning(&self, field: &Field) -> Option<Meaning> {
         self.meanings.get(field.index()).copied().flatten()
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(super) fn begins(&self) -> Begins {

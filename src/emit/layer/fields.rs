@@ -176,6 +176,7 @@ fn apply_int(call: &mut CapturedCall, meaning: Meaning, number: u64) {
             call.server_port = u16::try_from(number).ok();
             return;
         }
+        Meaning::SignOfAnswer => return answered(call),
         _ => return apply_text(call, meaning, Label::clip(&number.to_string())),
     };
     *count = Some(number);
@@ -221,10 +222,17 @@ fn apply_text(call: &mut CapturedCall, meaning: Meaning, text: Label) {
         Meaning::ServerAddress => call.server_address = Some(text),
         Meaning::ServiceTier => call.response.service_tier = Some(text),
         Meaning::Session => call.actor.session = Some(text),
+        Meaning::SignOfAnswer => answered(call),
         Meaning::StatusCode if text.as_str().eq_ignore_ascii_case("error") => {
             failed(call, None, None)
         }
         Meaning::Tenant => call.actor.tenant = Some(text),
+        Meaning::ToolOutcome => match text.as_str() {
+            "error" => failed(call, None, None),
+            "success" => answered(call),
+            // A rule, or a person, did not let it run.
+            _ => call.ending = Ending::Blocked(text),
+        },
         Meaning::User => call.actor.user_id = Some(text),
         // Numbers as texts come from layers that lost their type on the way.
         _ => {

@@ -2,7 +2,9 @@
 
 mod calls;
 mod callsite;
+mod enclosing;
 pub(crate) mod fields;
+mod people;
 mod span_ext;
 #[cfg(test)]
 mod tests;
@@ -20,15 +22,18 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use self::calls::{Begun, Calls, OpenCall, Recording};
-use self::callsite::{Begins, Callsites};
+use self::callsite::{Begins, Callsites, Kind};
 use self::fields::{Collector, Fields, take_field};
+use self::people::{People, take_actor_field};
 use self::trace::{Learned, Pipeline};
 use super::canary::Sight;
 use super::pipeline::Owner;
 use super::recorder::Recorder;
 use super::spare;
-use crate::record::{Label, RawText, TraceContext};
+use crate::record::{Actor, Label, RawText, TraceContext};
 
+pub(crate) use self::enclosing::{Enclosing, Fed, Started, Surroundings};
+pub(crate) use self::people::complete;
 pub use self::span_ext::{AuditError, AuditSpanExt};
 pub(crate) use self::span_ext::{
     ERROR_TYPE_UNKNOWN, SpanCall, content, failure_of, json, take_request, take_response,
@@ -46,6 +51,7 @@ pub struct AuditLayer {
     recorder: Arc<Recorder>,
     callsites: Callsites,
     calls: Arc<Calls>,
+    people: People,
     learned: Learned,
     sight: Arc<Sight>,
 }
@@ -62,6 +68,7 @@ impl AuditLayer {
             recorder,
             callsites: Callsites::default(),
             calls,
+            people: People::default(),
             learned: Learned::default(),
         }
     }
@@ -115,12 +122,39 @@ impl AuditLayer {
                 .skip(1)
                 .find_map(|ancestor| self.place_of(&ancestor.id()))
         });
+        self.inherit(span, context);
         self.begin_in(trace::Begins {
             span,
             parent: parent.as_ref(),
             audited_parent: audited,
             pipeline: pipeline(),
         });
+    }
+
+    /// Gives to the call of a span what it does not say itself of who acts, and spans around it do.
+    fn inherit<S>(&self, span: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if self.people.is_empty() && self.calls.is_alone() {
+            return;
+        }
+        let mut around = Actor::default();
+        let scope = context.span(span);
+        for ancestor in scope.iter().flat_map(|span| span.scope().skip(1)) {
+            self.tell(&ancestor.id(), &mut around);
+        }
+        self.calls.with(span.into_u64(), |open| {
+            complete(&mut open.call.actor, &around)
+        });
+    }
+
+    /// Gives to `actor` what a span says of who acts, and it does not.
+    fn tell(&self, span: &Id, actor: &mut Actor) {
+        let span = span.into_u64();
+        self.people.tell(span, actor);
+        self.calls
+            .with(span, |open| complete(actor, &open.call.actor));
     }
 
     /// Leaves a span without a record, although it is a call.
@@ -181,6 +215,32 @@ impl AuditLayer {
         }
     }
 
+    /// Takes what was recorded on a span that is no call, if it says who acts.
+    fn note_people<S>(&self, span: &Id, values: &Record<'_>, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if self.people.is_empty() {
+            return;
+        }
+        let Some(callsite) = context
+            .metadata(span)
+            .and_then(|metadata| self.callsites.of(metadata))
+            .filter(|callsite| callsite.kind() == Kind::Around)
+        else {
+            return;
+        };
+        let mut fields = Vec::new();
+        values.record(&mut Collector::new(&callsite, |meaning, value| {
+            fields.push((meaning, value));
+        }));
+        self.people.update(span.into_u64(), |actor| {
+            for (meaning, value) in fields {
+                take_actor_field(actor, meaning, value);
+            }
+        });
+    }
+
     fn place_of(&self, span: &Id) -> Option<TraceContext> {
         self.calls
             .with(span.into_u64(), |open| {
@@ -223,7 +283,9 @@ where
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.callsites.meet(metadata).is_some() && metadata.name() != CANARY {
+        let met = self.callsites.meet(metadata);
+        let is_call = met.is_some_and(|callsite| callsite.kind() != Kind::Around);
+        if is_call && metadata.name() != CANARY {
             self.sight.watch(metadata);
         }
         // Whatever this layer wants, others may want more.
@@ -239,6 +301,17 @@ where
         let Some(callsite) = self.callsites.of(attributes.metadata()) else {
             return;
         };
+        let operation = match callsite.kind() {
+            Kind::Call => UNNAMED_OPERATION,
+            Kind::Known(known) => known.operation(),
+            Kind::Around => {
+                let mut actor = Actor::default();
+                attributes.record(&mut Collector::new(&callsite, |meaning, value| {
+                    take_actor_field(&mut actor, meaning, value);
+                }));
+                return self.people.insert(id.into_u64(), actor);
+            }
+        };
         self.sight.in_use();
         if let Err(fault) = self.recorder.admit() {
             self.recorder.count_loss(&fault);
@@ -249,7 +322,7 @@ where
         } else {
             Recording::Off
         };
-        let mut call = self.recorder.new_call(Label::clip(UNNAMED_OPERATION));
+        let mut call = self.recorder.new_call(Label::clip(operation));
         attributes.record(&mut Collector::new(&callsite, |meaning, value| {
             take_field(&mut call, meaning, value);
         }));
@@ -257,6 +330,7 @@ where
             call,
             callsite,
             recording,
+            fed: Fed::Never,
             begun: None,
             made_by: std::thread::current().id(),
             handed: None,
@@ -270,7 +344,7 @@ where
             .calls
             .with(id.into_u64(), |open| Arc::clone(&open.callsite))
         else {
-            return;
+            return self.note_people(id, values, &context);
         };
         let mut fields = Fields::default();
         values.record(&mut Collector::new(&callsite, |meaning, value| {
@@ -315,10 +389,13 @@ where
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
+        self.people.remove(id.into_u64());
         if self.calls.is_empty() {
             return;
         }
         self.begin(&id, &context, Pipeline::of_closed::<S>);
+        // What the spans around it were told since it began.
+        self.inherit(&id, &context);
         if let Some(open) = self.take(&id) {
             self.end(open);
         }

@@ -285,13 +285,8 @@ impl SpanCall for Span {
         self.with_subscriber(|(id, dispatch)| {
             if let Some(layer) = dispatch.downcast_ref::<AuditLayer>() {
                 let now = layer.recorder.clock().moment();
-                layer.calls.with(id.into_u64(), |open| {
-                    let waited = open
-                        .begun
-                        .as_ref()
-                        .map(|begun| now.nanos_since(begun.moment));
-                    open.call.time_to_first_chunk_ns = open.call.time_to_first_chunk_ns.or(waited);
-                });
+                let note = |open: &mut OpenCall| open.note_first_output(now);
+                layer.calls.with(id.into_u64(), note);
             }
         });
     }

@@ -452,3 +452,60 @@ fn a_field_says_that_a_stream_was_asked_for() {
     assert_eq!(written.call().request.delivery, Delivery::Stream);
     assert_eq!(written.call().provider.as_ref().unwrap().as_str(), "x_ai");
 }
+
+#[test]
+fn spans_of_a_crate_with_words_of_its_own_are_calls() {
+    let bench = Bench::new();
+    audited(&bench, || {
+        let span = |name: &'static str| match name {
+            "agent.run" => {
+                info_span!(target: "langchain_rust::agent::executor", "agent.run", total_tokens = 30)
+            }
+            _ => info_span!(
+                target: "langchain_rust::observability",
+                "llm.generate",
+                provider = "openai",
+                model = "gpt-4o",
+                stream = true,
+                prompt_tokens = tracing::field::Empty,
+                completion_tokens = tracing::field::Empty,
+                error = tracing::field::Empty,
+            ),
+        };
+        span("agent.run").in_scope(|| {
+            let answered = span("llm.generate");
+            answered.in_scope(|| ());
+            answered
+                .record("prompt_tokens", 20)
+                .record("completion_tokens", 10);
+            let failed = span("llm.generate");
+            failed.in_scope(|| ());
+            failed.record("error", tracing::field::display("no route to host"));
+            drop(answered);
+        });
+    });
+    let calls = bench.calls();
+    let said: Vec<_> = calls
+        .iter()
+        .map(|call| call.call())
+        .map(|call| {
+            (
+                call.operation.as_str(),
+                call.outcome.status,
+                call.usage.input_tokens,
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("chat", Status::Success, Some(20)),
+            ("chat", Status::Error, None),
+            ("invoke_agent", Status::Success, None),
+        ]
+    );
+    let call = calls[0].call();
+    assert_eq!(call.request.model.as_ref().unwrap().as_str(), "gpt-4o");
+    assert_eq!(call.request.delivery, Delivery::Stream);
+    assert!(matches!(call.cost, Cost::Known { .. }));
+}

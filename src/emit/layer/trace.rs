@@ -185,9 +185,15 @@ fn place_alone(
     }
 }
 
-/// The place of a call that no span of `tracing` stands for.
-pub(crate) fn place_guard(clock: &Clock) -> (TraceContext, SpanView) {
-    let around = key_of(Context::current().span().span_context());
+/// The place of a call that no span of `tracing` stands for: inside of an audited span, where there is one around it.
+pub(crate) fn place_guard(clock: &Clock, around: Option<TraceContext>) -> (TraceContext, SpanView) {
+    let around = around.map(|around| (around.trace_id, around.span_id));
+    let current = key_of(Context::current().span().span_context());
+    let around = match (current, around) {
+        // Of two spans around it in one trace, a pipeline's current one is no farther away.
+        (Some(current), Some(around)) if current.0 != around.0 => Some(around),
+        (current, around) => current.or(around),
+    };
     let (trace_id, parent_span_id) = around.map_or_else(
         || (clock.trace_id(), None),
         |(trace_id, span_id)| (trace_id, Some(span_id)),

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::Auditor;
 use crate::cli::demo::private_texts::PrivateTexts;
-use crate::{AccessOutcome, Auditor};
+use crate::record::AccessOutcome;
 
 /// What was recorded of an administration.
 #[derive(Clone, Copy)]
