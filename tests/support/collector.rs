@@ -32,16 +32,21 @@ impl Collector {
             println!("SKIPPED: set LLM_AUDIT_TEST_COLLECTOR to what .ci/collector prints");
             return None;
         };
+        Some(Self::of(Path::new(&binary)))
+    }
+
+    /// One of another binary, that is not running.
+    pub(crate) fn of(binary: &Path) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap();
         let held = [free(), free(), free()];
-        Some(Self {
-            binary: binary.into(),
+        Self {
+            binary: binary.to_owned(),
             config: Path::new(env!("CARGO_MANIFEST_DIR")).join("collector-config/file.yaml"),
             variables: Vec::new(),
             output: tempfile::tempdir().unwrap(),
             ports: held.map(|listener| listener.local_addr().unwrap().port()),
             running: None,
-        })
+        }
     }
 
     pub(crate) fn running() -> Option<Self> {
