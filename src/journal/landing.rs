@@ -48,7 +48,8 @@ impl Writer {
             batch.bytes.len() < BATCH_BYTES && batch.segment.segment.number() == number
         });
         if !goes_on {
-            let bytes = self.spare_buffers.pop().unwrap_or_default();
+            let bytes = self.spare_buffers.pop();
+            let bytes = bytes.unwrap_or_else(|| Vec::with_capacity(BATCH_BYTES + FRAME_BYTES));
             self.pending.push_back(Batch {
                 segment: active.clone(),
                 offset: end,
@@ -103,7 +104,7 @@ impl Writer {
         }
         if self.spare_buffers.len() < BUFFERS_KEPT {
             batch.bytes.clear();
-            batch.bytes.shrink_to(2 * BATCH_BYTES);
+            batch.bytes.shrink_to(BATCH_BYTES + FRAME_BYTES);
             self.spare_buffers.push(batch.bytes);
         }
     }
@@ -144,5 +145,8 @@ impl Shared {
 }
 
 /// Bytes from which on a batch takes no more frames: an appender that finds the stage full has one land.
-const BATCH_BYTES: usize = 128 << 10;
-const BUFFERS_KEPT: usize = 4;
+const BATCH_BYTES: usize = 64 << 10;
+/// Room in a buffer for the last frame of a batch, unless it is a long one.
+const FRAME_BYTES: usize = 4 << 10;
+/// Buffers that are kept: what a full stage takes.
+const BUFFERS_KEPT: usize = 64;
