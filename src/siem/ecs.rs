@@ -8,7 +8,7 @@
 use super::fact::{Said, end, facts};
 use super::node::{JsonAs, Node, Object, Style, TimeAs};
 use super::place::Place;
-use super::{Format, PRODUCT, PRODUCT_VERSION, VENDOR, scaled};
+use super::{Format, PRODUCT, PRODUCT_VERSION, VENDOR};
 use crate::record::{
     AccessOutcome, AuditRecord, Body, Mac, Severity, Status, SystemEvent, attribute as a,
 };
