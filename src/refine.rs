@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
-use self::names::Names;
+use self::names::{Names, PlainModels};
 use self::texts::Texts;
 use crate::policy::{ContentForm, Facts, Forms, IdentityForm, Policy};
 use crate::pricing::{Located, Place, PriceContext, PriceTable, PricedOperation, Processing};
@@ -44,6 +44,7 @@ pub struct Gate {
     without_tenant: Arc<ContentHasher>,
     tenants: RwLock<HashMap<Label, Arc<ContentHasher>>>,
     located: RwLock<HashMap<Label, HashMap<Label, Option<Located>>>>,
+    models: PlainModels,
 }
 
 /// Before and after values of a change, as the application gave them.
@@ -87,6 +88,7 @@ impl Gate {
             content_bytes: ContentText::MAX_BYTES,
             tenants: RwLock::default(),
             located: RwLock::default(),
+            models: PlainModels::default(),
         }
     }
 
@@ -127,7 +129,7 @@ impl Gate {
             operation: &call.operation,
             action: action(call),
             provider: call.provider.as_ref(),
-            model: names::at_start(&call.request),
+            model: self.models.at_start(&call.request),
             tenant: call.actor.tenant.as_ref(),
             user_hash: user
                 .filter(|_| self.policy.narrowest().user > IdentityForm::Omit)
@@ -165,7 +167,7 @@ impl Gate {
             hasher: &identified.hasher,
         };
         let (action, outcome, finish_reasons) = (action(call), texts.outcome(), texts.reasons());
-        let names = Names::of(&call.request, &call.response);
+        let names = Names::of(&self.models, &call.request, &call.response);
         let body = CallRef {
             operation: &call.operation,
             action: &action,

@@ -8,7 +8,8 @@
 //! * (c) what arrives of a burst of calls made as fast as possible;
 //! * (d) the records a second from a full spool through gRPC;
 //! * (e) what prompts of 4 and 32 KiB cost;
-//! * (f) the latency of a call under eight threads.
+//! * (f) the latency of a call under eight threads;
+//! * (g) what a call costs whose prompt is scanned, hashed, priced and spooled, beside a logger in Python that does less.
 //!
 //! All send over gRPC to a receiver in a process of its own that counts and does not decode. Pipelines take turns.
 //! `cargo bench --bench overhead -- caller drain` measures only those; `BURST=100000` makes the burst smaller than the
@@ -19,6 +20,7 @@ mod call;
 mod caller;
 mod drain;
 mod figures;
+mod gate;
 mod peers;
 mod processor;
 mod prompts;
@@ -38,13 +40,14 @@ fn main() {
         .iter()
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let sections: [(&str, fn()); 6] = [
+    let sections: [(&str, fn()); 7] = [
         ("caller", caller::measure),
         ("processor", processor::measure),
         ("burst", burst::measure),
         ("drain", drain::measure),
         ("prompts", prompts::measure),
         ("threads", threads::measure),
+        ("gate", gate::measure),
     ];
     for (name, measure) in sections {
         if chosen.is_empty() || chosen.iter().any(|choice| *choice == name) {

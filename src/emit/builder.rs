@@ -1,5 +1,7 @@
 //! Putting an auditor together.
 
+mod gate;
+
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
 
+use self::gate::first_words;
 use super::adopter::Adopter;
 use super::auditor::{Auditor, Running};
 use super::bell::Bell;
@@ -30,7 +33,6 @@ use crate::policy::{Policy, PolicyError};
 use crate::pricing::PriceTable;
 use crate::record::keyring::Keyring;
 use crate::record::{Label, SystemEvent};
-use crate::refine::Gate;
 use crate::semconv::Signal;
 
 /// Why an auditor could not be built. Nothing is running and nothing is recorded.
@@ -417,12 +419,7 @@ impl AuditorBuilder {
             &clock,
         )?);
         let (bell, pulse) = (Arc::new(Bell::default()), Arc::new(Pulse::default()));
-        let builtin = PriceTable::builtin();
-        let prices = match &self.prices {
-            Some(overrides) => builtin.with_overrides(overrides.clone()),
-            None => builtin,
-        };
-        let gate = Gate::new(keys, prices).with_policy(policy, content_bytes(&self.spool));
+        let gate = self.gate(keys, policy);
         let disabled = self.environment.is_on("LLM_AUDIT_DISABLED");
         let recorder = Recorder::new(
             gate,
@@ -433,11 +430,7 @@ impl AuditorBuilder {
             (self.spans, self.modes),
         );
         let recorder = Arc::new(recorder.with_metrics(self.meter.clone().map(Metrics::new)));
-        let start = serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "recording": if disabled { "off" } else { "on" },
-            "policy": recorder.gate().policy().digest().map_or("default", Label::as_str),
-        });
+        let start = first_words(recorder.gate(), disabled);
         recorder
             .system(SystemEvent::Start, &start)
             .map_err(|fault| BuildError::Start(io::Error::other(fault.to_string())))?;
@@ -591,12 +584,6 @@ impl AuditorBuilder {
         );
         Ok(Some(config))
     }
-}
-
-/// How long one content may be that a policy lets leave: four of them are a quarter of a segment, so that no record is too
-/// large for the spool because of them.
-fn content_bytes(spool: &JournalOptions) -> usize {
-    usize::try_from(spool.segment_bytes / 16).unwrap_or(usize::MAX)
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

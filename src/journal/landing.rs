@@ -48,7 +48,7 @@ impl Writer {
             batch.bytes.len() < BATCH_BYTES && batch.segment.segment.number() == number
         });
         if !goes_on {
-            let bytes = self.spare_buffers.pop().unwrap_or_default();
+            let bytes = self.spare_buffers.pop().unwrap_or_else(buffer);
             self.pending.push_back(Batch {
                 segment: active.clone(),
                 offset: end,
@@ -101,12 +101,21 @@ impl Writer {
         if let Some(stage) = &mut self.stage {
             stage.free(batch.staged);
         }
-        if self.spare_buffers.len() < BUFFERS_KEPT {
+        if self.spare_buffers.len() < BUFFERS {
             batch.bytes.clear();
-            batch.bytes.shrink_to(2 * BATCH_BYTES);
+            batch.bytes.shrink_to(BATCH_BYTES + FRAME_BYTES);
             self.spare_buffers.push(batch.bytes);
         }
     }
+}
+
+/// What frames gather in until they land, made before an appender needs it. Memory is taken when it is written to.
+pub(super) fn buffers() -> Vec<Vec<u8>> {
+    std::iter::repeat_with(buffer).take(BUFFERS).collect()
+}
+
+fn buffer() -> Vec<u8> {
+    Vec::with_capacity(BATCH_BYTES + FRAME_BYTES)
 }
 
 impl Batch {
@@ -144,5 +153,8 @@ impl Shared {
 }
 
 /// Bytes from which on a batch takes no more frames: an appender that finds the stage full has one land.
-const BATCH_BYTES: usize = 128 << 10;
-const BUFFERS_KEPT: usize = 4;
+const BATCH_BYTES: usize = 64 << 10;
+/// Room in a buffer for the last frame of a batch, unless it is a long one.
+const FRAME_BYTES: usize = 4 << 10;
+/// Buffers that are kept: about what a full stage takes.
+const BUFFERS: usize = 64;

@@ -28,7 +28,7 @@
 //! longer than all the rest of the append. So appends write to the *stage*: a file of up to 4 MiB whose pages stay in
 //! memory, over frames that are long in their segments. What was appended *lands* in its segment many frames at a time,
 //! before a sync and where a reader asks for it; an appender that finds the stage full has the oldest frames land by itself
-//! (128 KiB, about 0.1 ms). The stage is never synced: it is for the end of the process, segments are for the loss of power.
+//! (64 KiB, less than 0.1 ms). The stage is never synced: it is for the end of the process, segments are for the loss of power.
 //! Opening a journal brings what is left on the stage into segments, and closing it removes the stage.
 //!
 //! One *spare*, a segment's file that is only allocated, is there always, so that an append finds the next segment ready; an

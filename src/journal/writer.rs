@@ -5,7 +5,7 @@ use std::{collections::VecDeque, fs::File, io, os::unix::fs::FileExt, sync::Arc}
 use super::{
     error::AppendError,
     format::{FRAME_HEAD, Header, data_start, encode_frame, frame_length},
-    landing::{Batch, Placed},
+    landing::{Batch, Placed, buffers},
     options::{Room, Writing},
     room::{Allocated, Reservations},
     scan::End,
@@ -178,6 +178,7 @@ impl Writer {
     /// Writes frames to this stage from now on. Nothing is on another one.
     pub(super) fn enter_stage(&mut self, stage: Stage) {
         self.site.note_writing(stage.writing());
+        self.spare_buffers = buffers();
         self.stage = Some(stage);
         self.publish();
     }

@@ -193,7 +193,7 @@ attributes! {
 
 /// The row with this number.
 pub(crate) fn numbered(number: u8) -> Option<&'static Attribute> {
-    const ROWS: [Option<&Attribute>; NUMBERS] = {
+    static ROWS: [Option<&Attribute>; NUMBERS] = {
         let mut rows = [None; NUMBERS];
         let mut at = 0;
         while at < TABLE.len() {

@@ -15,10 +15,6 @@ pub struct AuditRecord {
 
 /// What a record is about.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all records are calls, which are boxed"
-)]
 pub enum Body {
     /// A login, a denial, or a read of the trail.
     Access(Access),

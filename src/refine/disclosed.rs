@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::messages::{self, Place};
 use crate::policy::{ContentForm, Forms};
 use crate::record::{CapturedCall, Content, ContentText, DisclosedContent};
-use crate::sanitize;
+use crate::sanitize::{self, Sanitizer};
 
 /// What of the call's content leaves as text.
 pub(super) fn of_call(call: &CapturedCall, forms: &Forms, limit: usize) -> DisclosedContent {
@@ -42,9 +42,10 @@ fn text_of(form: ContentForm, content: &Content, place: Place, limit: usize) -> 
     text.unwrap_or_else(|| omitted(length))
 }
 
-/// Content as the sanitizer leaves it.
+/// Content as the sanitizer leaves it, and without what stands under the name of a secret.
 fn sanitized(value: Value) -> Value {
-    sanitize::mask_secrets(value).value
+    let sanitized = Sanitizer::default().sanitize_json(value);
+    sanitize::mask_secrets(sanitized.into_value()).value
 }
 
 /// What was captured, as a value; what is no JSON as its text.
@@ -71,6 +72,20 @@ mod tests {
         text_of(form, &content, Place::Input, limit)
             .as_str()
             .to_owned()
+    }
+
+    #[test]
+    fn redacted_content_has_a_placeholder_for_each_person_and_nothing_under_the_name_of_a_secret() {
+        let said = r#"[{"role": "user", "content": "anna@example.com and bob@example.com, anna@example.com"}, {"role": "tool", "content": [{"password": "x"}]}]"#;
+        let left = text(ContentForm::Redact, said, 4096);
+        assert!(
+            left.contains("<EMAIL_1> and <EMAIL_2>, <EMAIL_1>"),
+            "{left}"
+        );
+        assert!(
+            !left.contains("@example.com") && !left.contains("\"x\""),
+            "{left}"
+        );
     }
 
     #[test]

@@ -4,9 +4,41 @@
 //! Names are no content, so they are not compared with it; nothing else that a provider says as it likes is plain.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
 
+use super::texts::is_harmless;
 use crate::record::{Label, Request, ResponseFacts};
 use crate::sanitize;
+
+/// Names of models that have been looked at and stand plain. An application has few, and uses them again and again.
+#[derive(Debug, Default)]
+pub(super) struct PlainModels(RwLock<HashSet<Label>>);
+
+impl PlainModels {
+    /// The model of a call that begins; none where it is to be masked, which the record does.
+    pub(super) fn at_start<'a>(&self, request: &'a Request) -> Option<&'a Label> {
+        let model = request.model.as_ref()?;
+        matches!(self.masked(model), Cow::Borrowed(_)).then_some(model)
+    }
+
+    fn masked<'a>(&self, model: &'a Label) -> Cow<'a, Label> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(model) {
+            return Cow::Borrowed(model);
+        }
+        drop(known);
+        let masked = masked(model);
+        if let Cow::Borrowed(plain) = masked {
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MOST_KEPT {
+                known.clear();
+            }
+            known.insert(plain.clone());
+        }
+        masked
+    }
+}
 
 /// The names of a call on their way out.
 pub(super) struct Names<'a> {
@@ -17,8 +49,13 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(request: &'a Request, response: &'a ResponseFacts) -> Self {
-        let request = match request.model.as_ref().map(masked) {
+    pub(super) fn of(
+        models: &PlainModels,
+        request: &'a Request,
+        response: &'a ResponseFacts,
+    ) -> Self {
+        let masked_model = |model: &'a Label| models.masked(model);
+        let request = match request.model.as_ref().map(masked_model) {
             Some(Cow::Owned(model)) => Cow::Owned(Request {
                 model: Some(model),
                 ..request.clone()
@@ -28,24 +65,23 @@ impl<'a> Names<'a> {
         Self {
             request,
             id: response.id.as_ref().map(masked),
-            model: response.model.as_ref().map(masked),
+            model: response.model.as_ref().map(masked_model),
             service_tier: response.service_tier.as_ref().map(masked),
         }
     }
 }
 
-/// The model of a call that begins; none where it is to be masked, which the record does.
-pub(super) fn at_start(request: &Request) -> Option<&Label> {
-    let model = request.model.as_ref()?;
-    matches!(masked(model), Cow::Borrowed(_)).then_some(model)
-}
-
 fn masked(name: &Label) -> Cow<'_, Label> {
+    if is_harmless(name) {
+        return Cow::Borrowed(name);
+    }
     match sanitize::mask_secrets_in_text(name.as_str()) {
         Cow::Borrowed(_) => Cow::Borrowed(name),
         Cow::Owned(masked) => Cow::Owned(Label::clip(&masked)),
     }
 }
+
+const MOST_KEPT: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -100,7 +100,8 @@ impl<'a> Texts<'a> {
     }
 }
 
-fn is_harmless(word: &Label) -> bool {
+/// Whether a word is short and of small letters only.
+pub(super) fn is_harmless(word: &Label) -> bool {
     let harmless = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.');
     word.as_str().len() <= 40 && word.as_str().bytes().all(harmless)
 }

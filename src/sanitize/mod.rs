@@ -38,8 +38,10 @@
 //! ```
 //!
 //! A class is lower-case letters, digits and `_`, at most 32, beginning with a letter, and none that is built in. A rule has
-//! a `pattern` (see [`Pattern`](super::pattern)) or `words`. With `context`, it counts only where one of these words,
-//! lower case, stands in the sentence or is the name of the field.
+//! a `pattern` or `words`. With `context`, it counts only where one of these words, lower case, stands in the sentence or is
+//! the name of the field. Patterns are a small part of what regular expressions are: letters as they are, `\d`, `\w`, `\s`,
+//! `.`, `[a-f0-9]`, `[^ ]`, `(a|b)`, `?`, `*`, `+`, `{3}`, `{2,5}`. One begins and ends where a word does and takes the longest
+//! match.
 
 mod address;
 mod anchor;

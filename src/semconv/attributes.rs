@@ -3,6 +3,7 @@
 //! Nearly all are short texts and numbers under names of the table. For these one look says whether there is room, and
 //! everything but the text itself is copied in blocks whose size is known when the program is made.
 
+use super::facts::Facts;
 use super::log;
 use super::seal::{Seal, whole};
 use super::span;
@@ -10,7 +11,7 @@ use super::wire::{Write as _, bytes_field_len, varint_len};
 use crate::record::attribute::{self, Attribute, OTLP_KEY_BYTES, OtlpKey, Role};
 use crate::record::rows::{Row, RowName, RowText, RowTexts, RowValue, Rows, TEXT_BUFFER};
 
-/// A message whose attributes are being written. The buffer is as long as the longest one was: what it holds behind
+/// Attributes that are being written. The buffer is as long as the longest one was: what it holds behind
 /// this one means nothing, and need not be cleared.
 pub(super) struct Attributes<'a> {
     bytes: &'a mut Vec<u8>,
@@ -20,20 +21,16 @@ pub(super) struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    /// Begins a `LogRecord` with what stands before the attributes.
-    pub(super) fn of_log(bytes: &'a mut Vec<u8>, head: &[u8]) -> Self {
-        Self::new(bytes, head, tag(log::ATTRIBUTES))
+    /// Begins the attributes of a `LogRecord`.
+    pub(super) fn of_log(bytes: &'a mut Vec<u8>) -> Self {
+        let tag = tag(log::ATTRIBUTES);
+        Self { bytes, at: 0, tag }
     }
 
-    /// Begins a `Span`.
-    pub(super) fn of_span(bytes: &'a mut Vec<u8>, head: &[u8]) -> Self {
-        Self::new(bytes, head, tag(span::ATTRIBUTES))
-    }
-
-    fn new(bytes: &'a mut Vec<u8>, head: &[u8], tag: u8) -> Self {
-        let mut attributes = Self { bytes, at: 0, tag };
-        attributes.write_bytes(head);
-        attributes
+    /// Begins those of a `Span`.
+    pub(super) fn of_span(bytes: &'a mut Vec<u8>) -> Self {
+        let tag = tag(span::ATTRIBUTES);
+        Self { bytes, at: 0, tag }
     }
 
     /// Writes what stands behind the attributes.
@@ -42,15 +39,22 @@ impl<'a> Attributes<'a> {
         self.at += bytes.len();
     }
 
-    /// How long the message is.
+    /// How long they are, with what was written behind them.
     pub(super) fn end(self) -> usize {
         self.at
     }
 
-    /// Writes the fields of a row form that are attributes, as far as they are `shown`, up to the first that cannot be
-    /// read.
-    pub(super) fn write_rows(&mut self, rows: &[u8], shown: impl Fn(&Attribute) -> bool) {
-        for row in Rows::new(rows).map_while(Result::ok) {
+    /// Writes the fields of a row form that are attributes, as far as they are `shown`, and tells what fields are made from.
+    /// None where these are no bytes of a row form.
+    pub(super) fn write_rows<'r>(
+        &mut self,
+        rows: &'r [u8],
+        shown: impl Fn(&Attribute) -> bool,
+    ) -> Option<Facts<'r>> {
+        let mut facts = Facts::default();
+        for row in Rows::new(rows) {
+            let row = row.ok()?;
+            facts.take(&row);
             match row.name {
                 RowName::Row(name) if is_attribute(name) && shown(name) => {
                     self.write_row(name, &row);
@@ -59,6 +63,7 @@ impl<'a> Attributes<'a> {
                 RowName::Class(name) => self.write_plainly(name, row.value),
             }
         }
+        Some(facts)
     }
 
     /// Writes the attributes that complete a record: its number and its authentication code.
@@ -249,7 +254,8 @@ mod tests {
             let values = [
                 RowValue::Text(RowText::Plain(text.as_bytes())), RowValue::Int(number), RowValue::Double(0.5), RowValue::Flag,
             ];
-            let mut attributes = Attributes::of_log(&mut quick, &plain);
+            let mut attributes = Attributes::of_log(&mut quick);
+            attributes.write_bytes(&plain);
             for value in values {
                 attributes.write_row(row, &Row { name: RowName::Row(row), value });
             }

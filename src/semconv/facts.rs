@@ -41,7 +41,8 @@ impl<'a> Facts<'a> {
         Some(facts)
     }
 
-    fn take(&mut self, row: &Row<'a>) {
+    /// Notes a field, where something is made from it.
+    pub(super) fn take(&mut self, row: &Row<'a>) {
         let RowName::Row(name) = row.name else { return };
         match row.value {
             RowValue::Text(RowText::Plain(text)) => self.take_text(name.number, text),

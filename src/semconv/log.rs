@@ -20,11 +20,12 @@ use crate::record::{AuditRecord, Mac, RecordRef};
 /// A log record in a buffer that is used again.
 #[derive(Debug, Default)]
 pub struct LogForm {
-    /// The form and what is left behind it of longer ones.
+    /// What stands before the attributes.
+    head: Vec<u8>,
+    /// The attributes, and what is left behind them of longer ones.
     bytes: Vec<u8>,
     length: usize,
-    /// What stands before the attributes, and the line in it, before they are put together.
-    head: Vec<u8>,
+    /// The readable line, before it is put into the head.
     line: Vec<u8>,
 }
 
@@ -45,15 +46,13 @@ impl LogForm {
     /// As [`write`](Self::write), from the row form. False where these are no bytes of one; then what the buffer holds means
     /// nothing.
     pub(crate) fn write_rows(&mut self, rows: &[u8], seal: &Seal<'_>) -> bool {
-        let Some(facts) = Facts::read(rows) else {
-            return false;
-        };
-        self.write_head(&facts);
-        let mut attributes = Attributes::of_log(&mut self.bytes, &self.head);
-        attributes.write_rows(rows, |_| true);
+        let mut attributes = Attributes::of_log(&mut self.bytes);
+        let facts = attributes.write_rows(rows, |_| true);
         attributes.write_seal(seal);
         self.length = attributes.end();
-        true
+        let read = facts.is_some();
+        self.write_head(&facts.unwrap_or_default());
+        read
     }
 
     fn write_head(&mut self, facts: &Facts<'_>) {
@@ -82,10 +81,10 @@ impl LogForm {
         out.bytes_field(STRING_VALUE, &self.line);
     }
 
-    /// The bytes of the `LogRecord` message.
+    /// The bytes of the `LogRecord` message, in two pieces.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+    pub fn pieces(&self) -> [&[u8]; 2] {
+        [&self.head, &self.bytes[..self.length]]
     }
 }
 

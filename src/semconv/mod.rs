@@ -1,7 +1,7 @@
 //! Records on the wire: the OTLP log record that is the record, the span that is a view of it, and back.
 //!
 //! OTLP 1.x protobuf (opentelemetry-proto `logs/v1`, `trace/v1`, `common/v1`), written and read by hand: from the
-//! [row form](crate::record::rows) that a spool keeps in one pass, without a record in between. The generated types of `opentelemetry-proto` are the
+//! row form that a spool keeps in one pass, without a record in between. The generated types of `opentelemetry-proto` are the
 //! oracle of the tests.
 
 mod attributes;

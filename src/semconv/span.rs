@@ -81,29 +81,28 @@ impl SpanShows {
 /// A span in a buffer that is used again.
 #[derive(Debug, Default)]
 pub(crate) struct SpanForm {
-    /// The form and what is left behind it of longer ones.
-    bytes: Vec<u8>,
-    length: usize,
     /// What stands before the attributes.
     head: Vec<u8>,
+    /// The attributes, what stands behind them, and what is left of longer ones.
+    bytes: Vec<u8>,
+    length: usize,
 }
 
 impl SpanForm {
     /// Replaces what the buffer holds by the `Span` message of the call whose row form is given. False where there is none:
     /// the record is no call, or has no place in a trace. Then what the buffer holds means nothing.
     pub(crate) fn write_rows(&mut self, rows: &[u8], seal: &Seal<'_>, shows: SpanShows) -> bool {
-        let complete = |facts: &Facts<'_>| {
-            facts.trace_id.len() == 16 && facts.span_id.len() == 8 && !facts.operation.is_empty()
-        };
-        let Some(facts) = Facts::read(rows).filter(complete) else {
-            return false;
-        };
-        self.write_head(&facts);
-        let mut attributes = Attributes::of_span(&mut self.bytes, &self.head);
-        attributes.write_rows(rows, |row| {
+        let mut attributes = Attributes::of_span(&mut self.bytes);
+        let facts = attributes.write_rows(rows, |row| {
             row.number != attribute::PARENT_SPAN_ID.number
                 && SpanPart::of(row).is_none_or(|part| shows.shows(part))
         });
+        let complete = |facts: &Facts<'_>| {
+            facts.trace_id.len() == 16 && facts.span_id.len() == 8 && !facts.operation.is_empty()
+        };
+        let Some(facts) = facts.filter(complete) else {
+            return false;
+        };
         attributes.write_seal(seal);
         self.head.clear();
         if facts.failed() {
@@ -116,6 +115,7 @@ impl SpanForm {
         self.head.fixed32_field(FLAGS, log::SAMPLED);
         attributes.write_bytes(&self.head);
         self.length = attributes.end();
+        self.write_head(&facts);
         true
     }
 
@@ -139,9 +139,9 @@ impl SpanForm {
         out.fixed64_field(END_TIME, end);
     }
 
-    /// The bytes of the `Span` message.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+    /// The bytes of the `Span` message, in two pieces.
+    pub(crate) fn pieces(&self) -> [&[u8]; 2] {
+        [&self.head, &self.bytes[..self.length]]
     }
 }
 

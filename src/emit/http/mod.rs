@@ -8,7 +8,7 @@
 //! use llm_audit::http::{AuditHttp, Caller};
 //! use tower_layer::Layer as _;
 //! # let directory = tempfile::tempdir()?;
-//! # let audit = llm_audit::Auditor::builder().data_dir(directory.path()).generate_keyring().without_sender().build()?;
+//! # let audit = llm_audit::Auditor::builder().data_dir(directory.path()).generate_keyring().without_sender().json_lines().build()?;
 //! # struct Client;
 //! # let client = Client;
 //! let hook = AuditHttp::new(&audit)

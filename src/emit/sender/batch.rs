@@ -120,22 +120,22 @@ impl Batch {
             return Offered::Unknown;
         };
         let message = match (self.signal, frame.view) {
-            (Signal::Logs, _) if self.log.write_rows(frame.rows, &seal) => self.log.as_bytes(),
+            (Signal::Logs, _) if self.log.write_rows(frame.rows, &seal) => self.log.pieces(),
             (Signal::Logs, _) => return Offered::Unknown,
             (Signal::Traces, SpanView::Sent(identity))
                 if self.span.write_rows(frame.rows, &seal, identity) =>
             {
-                self.span.as_bytes()
+                self.span.pieces()
             }
             (Signal::Traces, _) => return Offered::Passed,
         };
-        let length = message.len();
+        let length = message[0].len() + message[1].len();
         if !self.items.is_empty() && self.body.len() + length > limits.bytes {
             return Offered::Full;
         }
         let body = Arc::get_mut(&mut self.body).expect("a batch that is filled is in no request");
         let (start, kept_from) = (body.len(), self.kept.len());
-        write_item([message, &[]], body);
+        write_item(message, body);
         self.kept.extend_from_slice(found.payload);
         rows::write_seal(&mut self.kept, seal.seq, seal.key, seal.code);
         self.oldest_millis = self.oldest_millis.min(unix_millis(frame.record_id));

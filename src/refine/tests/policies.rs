@@ -52,8 +52,8 @@ fn leave(gate: &Gate, call: &CapturedCall) -> Left {
     ));
     Left {
         record: String::from_utf8(record).unwrap(),
-        log: log.as_bytes().to_vec(),
-        span: span.as_bytes().to_vec(),
+        log: log.pieces().concat(),
+        span: span.pieces().concat(),
         start,
     }
 }

@@ -23,7 +23,7 @@ fn encode(record: &AuditRecord) -> Vec<u8> {
     let mut form = LogForm::default();
     let seq = record.envelope.position.map_or(0, |position| position.seq);
     form.write(record, seq, &mac.finish());
-    form.as_bytes().to_vec()
+    form.pieces().concat()
 }
 
 fn rows(record: &AuditRecord) -> Vec<u8> {
@@ -41,7 +41,7 @@ fn span(rows: &[u8], shows: SpanShows) -> Option<Vec<u8>> {
     };
     let mut form = SpanForm::default();
     let written = form.write_rows(rows, &seal, shows);
-    written.then(|| form.as_bytes().to_vec())
+    written.then(|| form.pieces().concat())
 }
 
 fn request(record: &AuditRecord, item: &[u8]) -> Vec<u8> {
@@ -131,7 +131,7 @@ fn the_span_is_a_view_with_the_users_hash_in_place_of_the_user() {
     };
     let mut form = SpanForm::default();
     assert!(form.write_rows(&rows(&record), &seal, SpanShows::DEFAULT));
-    let bytes = request(&record, form.as_bytes());
+    let bytes = request(&record, &form.pieces().concat());
     let decoded = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
     let span = &decoded.resource_spans[0].scope_spans[0].spans[0];
     let status = span.status.as_ref().unwrap();
