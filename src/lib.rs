@@ -62,6 +62,7 @@ pub mod pricing;
 pub mod provider;
 pub mod sanitize;
 pub mod semconv;
+pub mod siem;
 
 // Floor 2: the gate, and two guarded taps.
 pub mod clock;

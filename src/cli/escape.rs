@@ -1,7 +1,9 @@
 //! Values that somebody else chose, made harmless for the program that shows them.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+
+pub(super) use crate::siem::hidden::in_json as json;
+use crate::siem::hidden::is_hidden;
 
 /// For a terminal: control characters, line breaks, marks of writing direction and invisible characters are shown as
 /// `\n` or `\u{1b}`.
@@ -11,17 +13,6 @@ pub(super) fn terminal(text: &str) -> Cow<'_, str> {
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
         c => out.extend(c.escape_unicode()),
-    })
-}
-
-/// For JSON, given as text: what a terminal would act on or not show is written as `\u` escapes, which JSON readers take
-/// for the same characters. Such characters stand in strings only.
-pub(super) fn json(text: &str) -> Cow<'_, str> {
-    replace(text, is_hidden, |c, out| {
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            // Writing to a String does not fail.
-            let _ = write!(out, "\\u{unit:04x}");
-        }
     })
 }
 
@@ -55,26 +46,6 @@ fn replace(
         }
     }
     Cow::Owned(out)
-}
-
-/// Control characters (the C1 ones too, which UTF-8 terminals act on), line separators, marks of writing direction, and
-/// characters that show nothing. The joiners U+200C and U+200D are not among them: scripts and emoji need them.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 fn is_hidden_in_cell(c: char) -> bool {

@@ -16,6 +16,7 @@ pub mod demo;
 mod doctor;
 mod escape;
 mod exit;
+mod export;
 mod hash;
 mod key;
 mod keyring_file;
@@ -27,6 +28,7 @@ mod rows;
 mod sanitize;
 mod show;
 mod trail;
+mod wanted;
 mod when;
 
 use std::ffi::OsString;
@@ -49,6 +51,7 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
+    Export(export::Export),
     Hash(hash::Hash),
     Key(key::Key),
     Policy(policy::PolicyCommand),
@@ -83,6 +86,7 @@ fn execute(command: Command, out: &mut impl Write) -> anyhow::Result<Exit> {
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(out),
         Command::Doctor(doctor) => doctor.run(out),
+        Command::Export(export) => export.run(out),
         Command::Hash(hash) => hash.run(out),
         Command::Key(key) => key.run(out),
         Command::Policy(policy) => policy.run(out),

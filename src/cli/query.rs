@@ -1,19 +1,16 @@
 //! `llm-audit query`: records by user, model, status and time.
 
-mod wanted;
-
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
-use self::wanted::Wanted;
 use super::Exit;
 use super::rows::{Cell, Format, Printer, Row};
 use super::trail::{Trail, count};
+use super::wanted::Wanted;
 use super::when::When;
 use crate::clock::Clock;
 use crate::emit::json_lines::columns::walk_columns;
@@ -59,7 +56,7 @@ enum Subject {
         #[arg(long)]
         model: Option<String>,
         /// Only calls that ended so
-        #[arg(long, value_parser = status())]
+        #[arg(long, value_parser = super::wanted::status())]
         status: Option<Status>,
     },
     /// Changes of users, keys, roles and configuration
@@ -164,7 +161,7 @@ impl Subject {
         };
         let earliest = Timestamp::from_unix_nanos(0);
         let wanted = Wanted {
-            kind,
+            kind: Some(kind),
             user,
             model,
             status,
@@ -228,11 +225,6 @@ fn tell_totals(trail: &Trail, found: u64, shown: u64) {
         count(trail.skipped(), "line"),
         count(trail.duplicates(), "duplicate"),
     );
-}
-
-fn status() -> impl TypedValueParser<Value = Status> {
-    PossibleValuesParser::new(Status::ALL.iter().map(|status| status.as_str()))
-        .try_map(|text| text.parse::<Status>())
 }
 
 /// Columns that the table has, in its order, and their names there.

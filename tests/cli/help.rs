@@ -4,6 +4,7 @@ use super::*;
 fn every_command_has_help_with_an_example() {
     for command in [
         &["doctor"][..],
+        &["export"],
         &["hash"],
         &["key"],
         &["key", "generate"],

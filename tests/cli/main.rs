@@ -6,6 +6,7 @@
     reason = "a test says by its panic where it stopped"
 )]
 
+mod export;
 mod hash;
 mod help;
 mod key;

@@ -8,6 +8,11 @@ use crate::record::{AuditRecord, Mac, canonical};
 
 /// Appends the line of a record, its newline included.
 pub(super) fn write_line(out: &mut Vec<u8>, record: &AuditRecord, mac: &Mac) {
+    write_line_of(out, record, &canonical::bytes(record), mac);
+}
+
+/// Appends the line of a record whose canonical bytes are there.
+pub(super) fn write_line_of(out: &mut Vec<u8>, record: &AuditRecord, canonical: &[u8], mac: &Mac) {
     put(
         out,
         format_args!(r#"{{"v":{VERSION},"kind":"{}","#, record.body.kind()),
@@ -18,7 +23,7 @@ pub(super) fn write_line(out: &mut Vec<u8>, record: &AuditRecord, mac: &Mac) {
         out.push(b',');
     });
     put(out, format_args!(r#""mac":"{mac}","record":"#));
-    out.extend_from_slice(&canonical::bytes(record));
+    out.extend_from_slice(canonical);
     out.extend_from_slice(b"}\n");
 }
 

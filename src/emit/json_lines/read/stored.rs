@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::emit::json_lines::line::VERSION;
+use crate::emit::json_lines::line::{VERSION, write_line_of};
 use crate::record::keyring::Keyring;
 use crate::record::{AuditRecord, DigestError, Mac, RecordError, canonical};
 
@@ -43,6 +43,11 @@ impl StoredRecord {
     /// The bytes that the code covers, as they stand in the line.
     pub(crate) fn canonical(&self) -> &str {
         &self.canonical
+    }
+
+    /// Appends the line, its newline included; what the code covers is as it was read, byte for byte.
+    pub(crate) fn write_line(&self, out: &mut Vec<u8>) {
+        write_line_of(out, &self.record, self.canonical.as_bytes(), &self.mac);
     }
 
     /// Whether the record, byte for byte as the line holds it, is what a holder of one of the keys has written.

@@ -1,10 +1,12 @@
-//! Which records a query prints.
+//! Which records a command takes.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::record::{AuditRecord, Body, Call, KeyedHash, Status, Timestamp};
 
-/// What a record must be to be printed.
+/// What a record must be to be taken. A model or a status asks for calls.
 pub(super) struct Wanted<'a> {
-    pub(super) kind: &'static str,
+    pub(super) kind: Option<&'static str>,
     pub(super) user: Option<&'a str>,
     pub(super) model: Option<&'a str>,
     pub(super) status: Option<Status>,
@@ -26,9 +28,10 @@ impl Wanted<'_> {
         });
         let of_call = match &record.body {
             Body::Call(call) => self.takes_call(call),
-            _ => true,
+            _ => self.model.is_none() && self.status.is_none(),
         };
-        record.body.kind() == self.kind && in_time && of_user && of_call
+        let of_kind = self.kind.is_none_or(|kind| record.body.kind() == kind);
+        of_kind && in_time && of_user && of_call
     }
 
     fn takes_call(&self, call: &Call) -> bool {
@@ -44,4 +47,10 @@ impl Wanted<'_> {
                 .status
                 .is_none_or(|status| call.outcome.status == status)
     }
+}
+
+/// Reads how a call ended, in one of the words there are.
+pub(super) fn status() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::ALL.iter().map(|status| status.as_str()))
+        .try_map(|text| text.parse::<Status>())
 }

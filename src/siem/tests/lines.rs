@@ -1,0 +1,210 @@
+//! CEF, LEEF and syslog, read back.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+use super::*;
+use crate::siem::fact::{end, facts};
+use crate::siem::place::Place;
+
+/// What a format must hold: its keys with their values as `show` says that they are shown.
+fn expected(
+    format: Format,
+    record: &AuditRecord,
+    show: impl Fn(&str) -> String,
+) -> BTreeMap<String, String> {
+    let found = facts(record, None).into_iter().filter_map(|fact| {
+        let Place::At(key) = fact.places.of(format) else {
+            return None;
+        };
+        let key = key.split(':').next().unwrap_or(key).to_owned();
+        Some((key, show(&fact.value.text())))
+    });
+    found.collect()
+}
+
+fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        hidden::push_visible(c, &mut out);
+    }
+    out
+}
+
+/// Equal, or cut where the format cuts.
+fn is_same(said: &str, expected: &str) -> bool {
+    said == expected
+        || said
+            .strip_suffix('…')
+            .is_some_and(|begin| expected.starts_with(begin) && expected.len() > said.len())
+}
+
+proptest! {
+    #[test]
+    fn a_strict_parser_reads_from_syslog_what_was_recorded(record in hostile_record()) {
+        let mac_less = {
+            let mut out = Vec::new();
+            Format::Syslog.write(&record, None, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let message: syslog_rfc5424::SyslogMessage = mac_less.parse().unwrap();
+        prop_assert_eq!(message.appname.as_deref(), Some("llm-audit"));
+        prop_assert_eq!(message.msgid.as_deref(), Some(record.body.kind()));
+        prop_assert_eq!(message.msg, event_id(&record));
+        prop_assert_eq!(message.sd.len(), 1);
+        let said = message.sd.find_sdid("llm_audit@32473").unwrap();
+        let expected = expected(Format::Syslog, &record, shown);
+        prop_assert_eq!(said.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        for (name, value) in &expected {
+            prop_assert!(is_same(&said[name], value), "{}: {:?} {:?}", name, said[name], value);
+        }
+    }
+
+    #[test]
+    fn leef_holds_the_fields_and_no_others(record in hostile_record()) {
+        let mut out = Vec::new();
+        Format::Leef.write(&record, None, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let header: Vec<&str> = text.splitn(7, '|').collect();
+        prop_assert_eq!(header[0], "LEEF:2.0");
+        prop_assert_eq!(header[5], "x09");
+        let event = event_id(&record);
+        prop_assert_eq!(header[4], event.as_str());
+        let fields = header[6].split('\t').map(|field| field.split_once('=').unwrap());
+        let mut said: BTreeMap<String, String> = BTreeMap::new();
+        for (key, value) in fields {
+            prop_assert!(said.insert(key.to_owned(), value.to_owned()).is_none(), "{} twice", key);
+        }
+        said.remove("sev").unwrap();
+        said.remove("llmEscaped");
+        let expected = expected(Format::Leef, &record, |text| shown(&text.replace(['\t', '\n', '\r'], " ")));
+        for (key, value) in expected.iter().filter(|(_, value)| !value.is_empty()) {
+            prop_assert!(is_same(&said.remove(key).unwrap(), value), "{}", key);
+        }
+        prop_assert_eq!(said.len(), 0, "{:?}", said);
+    }
+
+    #[test]
+    fn cef_holds_the_fields_and_no_others(record in hostile_record()) {
+        let mut out = Vec::new();
+        Format::Cef.write(&record, None, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let header: Vec<&str> = text.splitn(8, '|').collect();
+        prop_assert_eq!(header[4], event_id(&record));
+        let said = read_cef(header[7]);
+        check_cef(&record, &said)?;
+    }
+}
+
+/// Reads an extension by the rule that an equals sign without a backslash before it ends a key.
+fn read_cef(extension: &str) -> BTreeMap<String, String> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut value = String::new();
+    let mut chars = extension.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next().unwrap() {
+                'n' => value.push('\n'),
+                'r' => value.push('\r'),
+                escaped @ ('\\' | '=') => value.push(escaped),
+                other => panic!("\\{other} is no escape"),
+            },
+            '=' => {
+                let (before, key) = match value.rsplit_once(' ') {
+                    Some((before, key)) => (before.to_owned(), key.to_owned()),
+                    None => (String::new(), value.clone()),
+                };
+                if let Some((_, last)) = fields.last_mut() {
+                    *last = before;
+                }
+                fields.push((key, String::new()));
+                value.clear();
+            }
+            c => value.push(c),
+        }
+    }
+    fields.last_mut().unwrap().1 = value;
+    let count = fields.len();
+    let map: BTreeMap<_, _> = fields.into_iter().collect();
+    assert_eq!(map.len(), count, "a key stands twice");
+    map
+}
+
+fn check_cef(record: &AuditRecord, said: &BTreeMap<String, String>) -> Result<(), TestCaseError> {
+    let mut said = said.clone();
+    let keep = |text: &str| {
+        let pieces = text.trim().split_inclusive(['\n', '\r']).map(|piece| {
+            let end = piece.len() - usize::from(piece.ends_with(['\n', '\r']));
+            shown(&piece[..end]) + &piece[end..]
+        });
+        pieces.collect()
+    };
+    let expected = expected(Format::Cef, record, keep);
+    for (key, value) in expected.iter().filter(|(_, value)| !value.is_empty()) {
+        let found = said.remove(key).unwrap();
+        prop_assert!(is_same(&found, value), "{}: {:?} {:?}", key, found, value);
+    }
+    let end = end(record).unix_millis().to_string();
+    prop_assert_eq!(said.remove("end"), Some(end));
+    said.retain(|key, _| !key.ends_with("Label"));
+    prop_assert_eq!(said.len(), 0, "{:?}", said);
+    Ok(())
+}
+
+#[test]
+fn another_project_reads_from_cef_what_was_recorded() {
+    let ready = Command::new("python3")
+        .args(["-c", "import pycef"])
+        .output();
+    if !ready.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: there is no python3 with pycef");
+        return;
+    }
+    let mut runner = TestRunner::deterministic();
+    let records: Vec<AuditRecord> = (0..500)
+        .map(|_| hostile_record().new_tree(&mut runner).unwrap().current())
+        .collect();
+    let mut lines = Vec::new();
+    for record in &records {
+        Format::Cef.write(record, None, &mut lines);
+        lines.push(b'\n');
+    }
+    let mut python = Command::new("python3")
+        .args(["-c", PYCEF])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = python.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || input.write_all(&lines));
+    let output = python.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    let read = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(read.lines().count(), records.len());
+    for (record, fields) in records.iter().zip(read.lines()) {
+        let fields: BTreeMap<String, String> = serde_json::from_str(fields).unwrap();
+        let fields = fields
+            .into_iter()
+            .map(|(key, value)| (key, unescaped(&value)));
+        check_cef(record, &fields.collect()).unwrap();
+    }
+}
+
+/// pycef finds fields, and leaves their escapes to its caller.
+fn unescaped(value: &str) -> String {
+    let mut fields = read_cef(&format!("k={value}"));
+    fields.remove("k").unwrap()
+}
+
+/// Prints the fields of each line, with labels beside their values instead of in the place of keys.
+const PYCEF: &str = r#"
+import sys, json, pycef
+header = {"DeviceVendor", "DeviceProduct", "DeviceVersion", "DeviceEventClassID", "Name", "DeviceName", "Severity", "DeviceSeverity", "CEFVersion"}
+for line in sys.stdin.buffer.read().decode("utf-8").split("\n")[:-1]:
+    fields = pycef.parse(line.replace("Label=", "Tag="))
+    print(json.dumps({k: v for k, v in fields.items() if k not in header and not k.endswith("Tag")}))
+"#;
