@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::Exit;
 use super::rows::{Cell, Format, Printer};
 use super::trail::{count, warn};
+use crate::emit::read_up_to;
 use crate::policy::{ContentForm, Decision, Facts, Forms, Group, Policy, Subject};
 use crate::record::attribute;
 
@@ -76,7 +77,8 @@ impl PolicyCommand {
 }
 
 fn read(path: &Path) -> anyhow::Result<Policy> {
-    let text = fs::read_to_string(path).with_context(|| format!("policy {}", path.display()))?;
+    let text = read_up_to(path, Policy::MAX_BYTES)
+        .with_context(|| format!("policy {}", path.display()))?;
     text.parse().or_else(|error: crate::policy::PolicyError| {
         let shown = path.display();
         let faults = error.faults();

@@ -460,6 +460,7 @@ impl AuditorBuilder {
             setting,
             fault: fault.to_owned(),
         })?;
+        self.policy.read(&self.environment)?;
         self.environment.check(&[
             "LLM_AUDIT_DISABLED",
             "OTEL_RESOURCE_ATTRIBUTES",

@@ -46,5 +46,6 @@ pub use self::guard::{CallGuard, CallStart, GuardError};
 pub use self::health::{Drained, Health};
 pub use self::installed::NotInstalled;
 pub use self::layer::{AuditError, AuditLayer, AuditSpanExt};
+pub(crate) use self::policy_choice::read_up_to;
 pub use self::recorder::Spans;
 pub use self::stream::AuditStreamExt;

@@ -1,7 +1,8 @@
 //! Which policy an auditor has: as given, else as a file says.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use super::builder::BuildError;
 use super::environment::Environment;
@@ -26,13 +27,21 @@ impl PolicyChoice {
         let Some(path) = path else {
             return Ok(Policy::builtin());
         };
-        match fs::read_to_string(&path) {
+        match read_up_to(&path, Policy::MAX_BYTES) {
             Ok(text) => text
                 .parse()
                 .map_err(|faults| BuildError::Policy { path, faults }),
             Err(source) => Err(BuildError::PolicyFile { path, source }),
         }
     }
+}
+
+/// The text of a file, and no more of it than one byte beyond so many.
+pub(crate) fn read_up_to(path: &Path, bytes: usize) -> io::Result<String> {
+    let mut text = String::new();
+    let file = fs::File::open(path)?;
+    file.take(bytes as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -104,6 +104,11 @@ pub struct Policy {
     narrowest: Narrowest,
 }
 
+impl Policy {
+    /// Bytes of the longest policy.
+    pub const MAX_BYTES: usize = 1 << 20;
+}
+
 /// What a policy says of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision<'p> {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Policy;
 use super::fault::{Fault, PolicyError};
 use super::form::{ContentForm, Forms, Group, IdentityForm};
 use super::pattern::Pattern;
@@ -12,10 +13,11 @@ use super::rule::{Condition, Rule, Subject};
 
 /// The rules of a text.
 pub(super) fn rules(text: &str) -> Result<Vec<Rule>, PolicyError> {
-    if text.len() > MAX_BYTES {
+    if text.len() > Policy::MAX_BYTES {
         let what = format!(
-            "{} bytes where a policy has at most {MAX_BYTES}",
-            text.len()
+            "{} bytes where a policy has at most {}",
+            text.len(),
+            Policy::MAX_BYTES
         );
         return Err(PolicyError::new(vec![Fault::new(1, what)]));
     }
@@ -416,7 +418,6 @@ fn shown(text: &str) -> String {
     }
 }
 
-const MAX_BYTES: usize = 1 << 20;
 const MAX_NAME_BYTES: usize = 100;
 /// Rules are compared one by one with every call.
 const MAX_RULES: usize = 1000;

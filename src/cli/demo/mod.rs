@@ -32,9 +32,8 @@ use crate::{AuditError, Auditor, GuardError, keyring_file};
 
 /// Audit calls of models on this machine, without any other service
 ///
-/// Starts an emulator of OpenAI and Anthropic and a receiver of OpenTelemetry records, makes calls with real client
-/// libraries (async-openai, genai, plain HTTP), and prints what the audit trail says of them and whether everything has
-/// arrived. Ends with exit code 1 when anything is missing.
+/// Starts an emulator of providers and a receiver of OpenTelemetry records, makes calls with real client libraries
+/// (async-openai, genai, plain HTTP), and prints what the audit trail says of them and whether everything has arrived. Ends with exit code 1 when anything is missing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
