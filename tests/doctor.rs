@@ -239,6 +239,22 @@ fn a_data_directory_may_have_any_name_and_other_settings_that_are_not_utf_8_are_
 }
 
 #[test]
+fn a_policy_that_would_keep_the_application_from_starting_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = directory.path().join("policy.toml");
+    for (text, told) in [(None, "policy.toml"), (Some("version = 2"), "version")] {
+        if let Some(text) = text {
+            fs::write(&policy, text).unwrap();
+        }
+        let variables = [("LLM_AUDIT_POLICY", policy.to_str().unwrap())];
+        let visit = Visit::of(directory.path(), &["--timeout", "1"], &variables);
+        let (verdict, what) = visit.finding("environment");
+        assert_eq!(verdict, "problem", "{what}");
+        assert!(what.contains(told), "{what}");
+    }
+}
+
+#[test]
 fn a_data_directory_that_is_a_file_is_a_problem() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");

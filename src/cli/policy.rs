@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::Exit;
 use super::rows::{Cell, Format, Printer};
 use super::trail::{count, warn};
-use crate::emit::read_up_to;
+use crate::emit::policy_choice::read_up_to;
 use crate::policy::{ContentForm, Decision, Facts, Forms, Group, Policy, Subject};
 use crate::record::attribute;
 

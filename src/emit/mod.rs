@@ -26,7 +26,7 @@ mod percent;
     expect(dead_code, reason = "the processor's side")
 )]
 mod pipeline;
-mod policy_choice;
+pub(crate) mod policy_choice;
 mod pulse;
 mod recorder;
 mod room;
@@ -46,6 +46,5 @@ pub use self::guard::{CallGuard, CallStart, GuardError};
 pub use self::health::{Drained, Health};
 pub use self::installed::NotInstalled;
 pub use self::layer::{AuditError, AuditLayer, AuditSpanExt};
-pub(crate) use self::policy_choice::read_up_to;
 pub use self::recorder::Spans;
 pub use self::stream::AuditStreamExt;
