@@ -15,7 +15,8 @@ use super::placeholder::{MOST_NUMBER, name_and_number};
 /// never leaves the application, cannot be printed or copied, and is wiped when it is dropped.
 ///
 /// A placeholder that was in a text before anything was replaced under its number keeps its number: it is given to no
-/// value, and comes back as it is.
+/// value, and comes back as it is. One that has been given stands for its value in all texts that follow, as in the history
+/// of a conversation; whoever writes it gets the value back. So keep one for each conversation, and share it with nobody.
 ///
 /// ```
 /// use llm_audit::sanitize::{Restorer, Sanitizer};
