@@ -18,8 +18,9 @@ use crate::pricing::PriceTable;
 
 /// Print the exact cost of a call from the usage that its provider reported
 ///
-/// The cost is exact: nothing is rounded. What the provider states that the call cost is its cost. A model or tier whose
-/// price is not known has no cost and a reason, never 0; the exit code is 1 then.
+/// The cost is exact: nothing is rounded. What the provider states that the call cost is its cost. A model whose
+/// price is not known, and a tier that nobody has, has no cost and a reason, never 0; the exit code is 1 then. A tier that the
+/// model has no prices of its own for costs the standard price.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
