@@ -195,8 +195,24 @@ impl Drop for Collector {
     }
 }
 
-/// Starts a program of the collector's kind; returns when it says that it is ready.
+/// Starts a program of the collector's kind; returns when it says that it is ready. Its ports were free when they were
+/// chosen; where a connection of somebody else has one for a moment, it is tried again.
 pub(crate) fn ready(command: &mut Command) -> Child {
+    let mut told = String::new();
+    for _ in 0..ATTEMPTS {
+        match started(command) {
+            Ok(process) => return process,
+            Err(words) => told = words,
+        }
+        if !told.contains("address already in use") {
+            break;
+        }
+    }
+    panic!("it does not start: {told}");
+}
+
+/// What it said, where it ended instead.
+fn started(command: &mut Command) -> Result<Child, String> {
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
     let mut told = BufReader::new(process.stderr.take().unwrap());
@@ -204,15 +220,17 @@ pub(crate) fn ready(command: &mut Command) -> Child {
     let mut before = String::new();
     while !line.contains("Everything is ready") {
         before += &std::mem::take(&mut line);
-        assert!(
-            told.read_line(&mut line).unwrap() > 0,
-            "it does not start: {before}"
-        );
+        if told.read_line(&mut line).unwrap() == 0 {
+            process.wait().unwrap();
+            return Err(before);
+        }
     }
     // What it says later is of no interest, but it must be able to say it.
     std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
-    process
+    Ok(process)
 }
+
+const ATTEMPTS: usize = 50;
 
 /// The whole request of a line. Part of one that a kill cut off may stand before it, or alone.
 fn whole(line: &str, resources: &str) -> Value {
