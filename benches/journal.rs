@@ -124,7 +124,7 @@ fn journal(writing: Writing, payload: &[u8]) -> (Cost, Cost) {
     costs
 }
 
-/// A file of two segments' size that is warm, and overwritten again and again.
+/// A file of two segments' size whose pages are in memory, overwritten again and again.
 struct Raw {
     file: File,
     frame: usize,

@@ -1,5 +1,5 @@
 //! What a thread keeps from call to call, so that the next one allocates nothing: captured calls and texts, wiped, and a
-//! buffer for the log form.
+//! buffer for the row form.
 //!
 //! A call that ends on another thread than it began on leaves its room there. A thread keeps a few of each and none that
 //! has grown large, and drops them when it ends.
@@ -71,5 +71,5 @@ fn with<R>(work: impl FnOnce(&mut Spare) -> R) -> Option<R> {
 
 /// Calls, and texts, that a thread keeps.
 const MOST_KEPT: usize = 16;
-/// The largest room of a text, or of a log form, that is kept.
+/// The largest room of a text, or of a row form, that is kept.
 const LARGEST_KEPT_BYTES: usize = 64 * 1024;

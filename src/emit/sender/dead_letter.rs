@@ -18,7 +18,7 @@
 //! | 6..14 | when it was refused, nanoseconds since the Unix epoch |
 //! | 14..18, then so many | length, and the receiver's words in UTF-8, at most 1,024 bytes of them; they may repeat what was sent |
 //! | 4, then so many | length, and the meta of the spool's segment: who emitted the record |
-//! | up to the end | the record: the payload of the spool's frame, and behind it what completes its log form, number and code |
+//! | up to the end | the record: the payload of the spool's frame, and behind it the rows that complete its record, number and code |
 
 #[cfg(any(feature = "cli", test))]
 mod read;
