@@ -65,6 +65,28 @@ proptest! {
     }
 
     #[test]
+    fn a_message_of_syslog_is_no_longer_than_receivers_take(record in hostile_record(), long in hostile_text()) {
+        let mut record = record;
+        let text = long.repeat(1 + 2000 / long.len().max(1));
+        record.envelope.actor.user_id = Some(Label::clip(&text));
+        record.envelope.actor.session = Some(Label::clip(&text));
+        record.envelope.actor.tenant = Some(Label::clip(&text));
+        record.envelope.service = Some(Label::clip(&text));
+        record.envelope.actor.conversation = Some(Label::clip(&text));
+        if let Body::Call(call) = &mut record.body {
+            poison(call, &mut || text.clone());
+            call.server_address = Some(Label::clip(&text));
+            call.request.model = Some(Label::clip(&text));
+        }
+        let message = line(Format::Syslog, &record);
+        prop_assert!(message.len() <= 8000, "{}", message.len());
+        let read: syslog_rfc5424::SyslogMessage = message.parse().unwrap();
+        let read = read.sd.find_sdid("llm_audit@32473").unwrap();
+        prop_assert_eq!(&read["id"], &record.envelope.record_id.to_string());
+        prop_assert!(read.contains_key("mac"));
+    }
+
+    #[test]
     fn leef_holds_the_fields_and_no_others(record in hostile_record()) {
         let mut out = Vec::new();
         Format::Leef.write(&record, None, &mut out);
