@@ -1,0 +1,17 @@
+//! Backends and SIEMs themselves, with what an application recorded in them, asked on the far side.
+//!
+//! Each test says what it needs: `.ci/syslog` and the like install or build it, and print what a variable is to name.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod exported;
+mod hostile;
+#[path = "../support/recorded.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
+mod recorded;
+mod rsyslog;
+mod tool;
+
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
