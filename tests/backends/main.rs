@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod auditor;
+mod by_collector;
+#[path = "../support/collector.rs"]
+mod collector;
 mod exported;
 mod hostile;
 #[path = "../support/recorded.rs"]
@@ -14,4 +18,6 @@ mod tool;
 
 use std::time::Duration;
 
+/// What the collector asks for.
+const TOKEN: &str = "a-token-of-the-tests";
 const PATIENCE: Duration = Duration::from_secs(60);
