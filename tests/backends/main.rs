@@ -6,6 +6,7 @@
 
 mod auditor;
 mod by_collector;
+mod clickhouse;
 #[path = "../support/collector.rs"]
 mod collector;
 mod exported;
