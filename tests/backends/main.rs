@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../jaeger/application.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
+mod application;
 mod auditor;
 mod by_collector;
 mod clickhouse;
@@ -15,6 +18,7 @@ mod hostile;
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod recorded;
 mod rsyslog;
+mod s3;
 mod tool;
 
 use std::time::Duration;
