@@ -13,6 +13,7 @@ mod clickhouse;
 #[path = "../support/collector.rs"]
 mod collector;
 mod exported;
+mod grafana;
 mod hostile;
 #[path = "../support/recorded.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]
@@ -20,6 +21,7 @@ mod recorded;
 mod rsyslog;
 mod s3;
 mod tool;
+mod web;
 
 use std::time::Duration;
 

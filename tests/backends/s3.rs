@@ -1,8 +1,7 @@
 //! `collector-config/destinations/s3.yaml` before a server that speaks S3 and asks for signed requests.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::application::application;
 use crate::collector::Collector;
-use crate::{TOKEN, auditor, tool};
+use crate::{TOKEN, auditor, tool, web};
 
 #[test]
 fn every_record_is_in_an_object_of_its_hour_though_both_sides_were_killed() {
@@ -85,11 +84,10 @@ impl Server {
     /// None, and said loudly, where `LLM_AUDIT_TEST_S3` does not name the binary.
     fn absent() -> Option<Self> {
         let binary = tool::named("LLM_AUDIT_TEST_S3", ".ci/s3")?;
-        let held = [(); 8].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         Some(Self {
             binary,
             files: tempfile::tempdir().unwrap(),
-            ports: held.map(|held| held.local_addr().unwrap().port()),
+            ports: web::free_ports(),
             running: None,
         })
     }
@@ -179,17 +177,7 @@ impl Server {
 
     /// Asks the file system behind the buckets. None where there is no answer, or none that is good.
     fn ask(&self, method: &str, path: &str) -> Option<Vec<u8>> {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.ports[1])).ok()?;
-        write!(
-            connection,
-            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n"
-        )
-        .ok()?;
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).ok()?;
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-        let is_good = answer.starts_with(b"HTTP/1.0 2") || answer.starts_with(b"HTTP/1.1 2");
-        is_good.then(|| answer.split_off(end + 4))
+        web::ask(self.ports[1], method, path)
     }
 }
 
