@@ -289,7 +289,12 @@ function trail() {
 }
 
 function collector() {
-    const failed = (metric) => `sum by (instance, exporter) (increase(${metric}[$__rate_interval]))`;
+    // With `_total` or without, as the collector is set up. A series begins with its first failure, which is one already.
+    const young = (name) => `(${name} unless ${name} offset $__rate_interval)`;
+    const failed = (by, metric) => {
+        const name = `{__name__=~"${metric}(_total)?"}`;
+        return `sum by (${by}) (${young(name)} or increase(${name}[$__rate_interval]))`;
+    };
     return [
         series({
             title: 'Queues of exporters',
@@ -306,10 +311,10 @@ function collector() {
                 'Records and spans that a destination refused for good or that did not fit into a queue, and what was refused' +
                 ' at the door, which senders keep. The copy in logs.jsonl has the records.',
             ...many([
-                [failed('otelcol_exporter_send_failed_log_records_total'), '{{exporter}} records'],
-                [failed('otelcol_exporter_send_failed_spans_total'), '{{exporter}} spans'],
-                [failed('otelcol_exporter_enqueue_failed_log_records_total'), '{{exporter}} records, queue'],
-                ['sum by (instance) (increase(otelcol_receiver_refused_log_records_total[$__rate_interval]))', '{{instance}} at the door'],
+                [failed('exporter', 'otelcol_exporter_send_failed_log_records'), '{{exporter}} records'],
+                [failed('exporter', 'otelcol_exporter_send_failed_spans'), '{{exporter}} spans'],
+                [failed('exporter', 'otelcol_exporter_enqueue_failed_log_records'), '{{exporter}} records, queue'],
+                [failed('instance', 'otelcol_receiver_refused_log_records'), '{{instance}} at the door'],
             ]),
             unit: 'short',
         }),

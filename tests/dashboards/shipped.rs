@@ -1,0 +1,98 @@
+//! The files as they are shipped.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use crate::grafana::{ALL, Dashboard, folder};
+use crate::prometheus::{binary, shipped};
+use crate::server::{InCi, named};
+
+#[test]
+fn the_dashboards_are_what_the_generator_makes() {
+    let Some(packages) = named("LLM_AUDIT_TEST_GRAFANA_SDK", ".ci/grafana", InCi::Yes) else {
+        return;
+    };
+    let made = tempfile::tempdir().unwrap();
+    let output = Command::new("node")
+        .arg(folder().join("../generator/generate.cjs"))
+        .arg(made.path())
+        .env("NODE_PATH", packages)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    let names = |folder| -> BTreeSet<_> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    assert_eq!(names(made.path().to_owned()), names(folder()));
+    for name in names(folder()) {
+        let read = |folder: &std::path::Path| fs::read_to_string(folder.join(&name)).unwrap();
+        assert!(
+            read(made.path()) == read(&folder()),
+            "{name:?} is not what the generator makes; .ci/grafana says how to make it again"
+        );
+    }
+}
+
+#[test]
+fn every_panel_says_what_it_means_and_asks_the_source_that_was_chosen() {
+    for name in ALL {
+        let dashboard = Dashboard::read(name);
+        let panels = dashboard.panels();
+        assert!(panels.len() > 4, "{name}");
+        let titles: BTreeSet<&str> = panels.iter().map(|panel| panel.title.as_str()).collect();
+        assert_eq!(titles.len(), panels.len(), "{name}: a title is there twice");
+        for panel in &panels {
+            let (title, model) = (&panel.title, &panel.model);
+            let description = model["description"].as_str().unwrap_or_default();
+            assert!(description.ends_with('.'), "{name}: {title}");
+            let listed = ["logs", "table"].iter().any(|kind| model["type"] == *kind);
+            let unit = &model["fieldConfig"]["defaults"]["unit"];
+            assert!(listed || unit.is_string(), "{name}: {title} has no unit");
+            let kind = model["datasource"]["type"].as_str().unwrap();
+            assert_eq!(model["datasource"]["uid"], format!("${{{kind}}}"));
+            for target in model["targets"].as_array().unwrap() {
+                assert_eq!(target["datasource"], model["datasource"], "{name}: {title}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_alert_fires_in_its_tests_and_what_it_shows_is_known() {
+    let Some(prometheus) = binary() else {
+        return;
+    };
+    let promtool = prometheus.with_file_name("promtool");
+    for arguments in [
+        ["check", "config", "prometheus.yaml"],
+        ["test", "rules", "alerts.test.yaml"],
+    ] {
+        let mut command = Command::new(&promtool);
+        command.args(arguments).current_dir(shipped(""));
+        let output = command.output().unwrap();
+        let words = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{arguments:?}: {words}{output:?}");
+    }
+}
+
+#[test]
+fn every_alert_is_one_of_the_tests_says_what_to_do_and_how_bad_it_is() {
+    let alerts = fs::read_to_string(shipped("alerts.yaml")).unwrap();
+    let tests = fs::read_to_string(shipped("alerts.test.yaml")).unwrap();
+    let rules: Vec<&str> = alerts.split("- alert: ").skip(1).collect();
+    assert!(rules.len() >= 10);
+    for rule in rules {
+        let name = rule.lines().next().unwrap();
+        for part in ["expr:", "severity:", "summary:", "description:"] {
+            assert!(rule.contains(part), "{name} has no {part}");
+        }
+        let fires = format!("alertname=\"{name}\"");
+        let shows = format!("alertname: {name}\n");
+        assert!(tests.contains(&fires) || tests.contains(&shows), "{name}");
+    }
+    let silent = tests.matches("exp_samples: []").count();
+    assert!(silent >= 5, "{silent}");
+}
