@@ -111,6 +111,19 @@ impl Application {
         self.meters.shutdown().unwrap();
         Recorded::read(self.data_dir.path())
     }
+
+    /// As [`end`](Self::end), but so many changes come when it is too late. They are lost, which the next process tells.
+    pub(crate) fn end_and_lose(self, late: usize, collector: &Collector) -> Recorded {
+        assert_eq!(self.audit.shutdown(PATIENCE), Drained::Complete);
+        for _ in 0..late {
+            let change = self.audit.change("updated", "prompts", "8");
+            change.record().unwrap_err();
+        }
+        drop(self.audit);
+        let next = auditor(self.data_dir.path(), collector).build().unwrap();
+        assert_eq!(next.shutdown(PATIENCE), Drained::Complete);
+        Recorded::read(self.data_dir.path())
+    }
 }
 
 fn auditor(data_dir: &Path, collector: &Collector) -> llm_audit::AuditorBuilder {

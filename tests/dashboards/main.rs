@@ -10,6 +10,7 @@ mod application;
 #[path = "../support/collector.rs"]
 mod collector;
 mod grafana;
+mod loki;
 mod metrics;
 mod prometheus;
 #[path = "../support/recorded.rs"]
@@ -17,3 +18,5 @@ mod prometheus;
 mod recorded;
 mod server;
 mod shipped;
+mod sums;
+mod trail;

@@ -61,7 +61,24 @@ fn every_panel_says_what_it_means_and_asks_the_source_that_was_chosen() {
 }
 
 #[test]
-fn every_alert_fires_in_its_tests_and_what_it_shows_is_known() {
+fn no_panel_lies_over_another() {
+    for name in ALL {
+        let dashboard = Dashboard::read(name);
+        let mut taken = BTreeSet::new();
+        for panel in dashboard.model["panels"].as_array().unwrap() {
+            let of = |side: &str| panel["gridPos"][side].as_u64().unwrap();
+            assert!(of("x") + of("w") <= 24, "{name}: {}", panel["title"]);
+            for x in of("x")..of("x") + of("w") {
+                for y in of("y")..of("y") + of("h") {
+                    assert!(taken.insert((x, y)), "{name}: {}", panel["title"]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_tests_of_the_alerts_pass() {
     let Some(prometheus) = binary() else {
         return;
     };
@@ -79,7 +96,7 @@ fn every_alert_fires_in_its_tests_and_what_it_shows_is_known() {
 }
 
 #[test]
-fn every_alert_is_one_of_the_tests_says_what_to_do_and_how_bad_it_is() {
+fn every_alert_fires_in_a_test_and_says_what_to_do_and_how_bad_it_is() {
     let alerts = fs::read_to_string(shipped("alerts.yaml")).unwrap();
     let tests = fs::read_to_string(shipped("alerts.test.yaml")).unwrap();
     let rules: Vec<&str> = alerts.split("- alert: ").skip(1).collect();
