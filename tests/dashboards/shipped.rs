@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use llm_audit::record::attribute;
+use llm_audit::sanitize::Class;
+
 use crate::grafana::{ALL, Dashboard, folder};
 use crate::prometheus::{binary, shipped};
 use crate::server::{InCi, named};
@@ -57,6 +60,31 @@ fn every_panel_says_what_it_means_and_asks_the_source_that_was_chosen() {
                 assert_eq!(target["datasource"], model["datasource"], "{name}: {title}");
             }
         }
+    }
+}
+
+#[test]
+fn what_is_asked_of_spans_and_of_classes_is_there() {
+    let traces = fs::read_to_string(folder().join("llm-traces.json")).unwrap();
+    let mut asked = BTreeSet::new();
+    for (at, start) in traces.match_indices("span.") {
+        let rest = &traces[at + start.len()..];
+        let end = rest.find(|next: char| !next.is_ascii_lowercase() && !"._".contains(next));
+        asked.insert(&rest[..end.unwrap()]);
+    }
+    assert!(asked.len() > 4, "{asked:?}");
+    for name in asked {
+        let known = attribute::TABLE.iter().any(|row| row.name == name);
+        assert!(known, "{name} is no attribute");
+    }
+    let found = Dashboard::read("llm-audit-trail").panels();
+    let found = found.iter().find(|panel| panel.title == "Found by class");
+    let targets = found.unwrap().model["targets"].as_array().unwrap();
+    assert!(targets.len() > 4);
+    for target in targets {
+        let class: Class = target["legendFormat"].as_str().unwrap().parse().unwrap();
+        let field = format!("llm_audit_sanitization_{}", class.as_str());
+        assert!(target["expr"].as_str().unwrap().contains(&field));
     }
 }
 
