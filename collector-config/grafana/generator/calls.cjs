@@ -268,9 +268,12 @@ function trail() {
         }),
         series({
             title: 'Losses',
-            description: 'Records that could not be written, and those refused for good, which are in the dead letter with the reason.',
+            description:
+                'Records that could not be written, those refused for good, which are in the dead letter with the reason, and' +
+                ' calls that were not made, since nobody could have recorded them.',
             ...many([
                 [count('llm_audit_record_dropped_total'), '{{job}} not written'],
+                [count('llm_audit_call_refused_total'), '{{job}} calls refused'],
                 [count('llm_audit_record_dead_letter_total', ', llm_audit_signal="log"'), '{{job}} records refused'],
                 [count('llm_audit_record_dead_letter_total', ', llm_audit_signal="span"'), '{{job}} spans refused'],
             ]),
