@@ -348,7 +348,7 @@ function choice(name, label, metric, of) {
     return new dashboard.QueryVariableBuilder(name)
         .label(label)
         .datasource(SOURCE)
-        .query({ query: `label_values(${metric}, ${of})`, refId: name })
+        .query({ qryType: LABEL_VALUES, query: `label_values(${metric}, ${of})`, refId: name })
         .refresh(dashboard.VariableRefresh.OnTimeRangeChanged)
         .sort(dashboard.VariableSort.AlphabeticalAsc)
         .multi(true)
@@ -356,6 +356,9 @@ function choice(name, label, metric, of) {
         .allValue('.*')
         .current({ text: ['All'], value: ['$__all'], selected: true });
 }
+
+// How Grafana's data source for Prometheus names a query for the values of a label.
+const LABEL_VALUES = 1;
 
 // Operations that have calls inside, which are counted.
 const AGGREGATES = [
