@@ -288,6 +288,7 @@ impl AuditorBuilder {
     ///
     /// * `gen_ai.client.token.usage`, `gen_ai.client.operation.duration` and
     ///   `gen_ai.client.operation.time_to_first_chunk`, histograms as the OpenTelemetry GenAI conventions have them
+    /// * `llm_audit.cost.usd` and `llm_audit.cost.unknown`, `llm_audit.sanitization.matches`
     /// * `llm_audit.record.written`, `.dropped`, `.delivered`, `.dead_letter`, `.undelivered` and
     ///   `.oldest_undelivered.age`; `llm_audit.call.open`; `llm_audit.delivery.failed`; `llm_audit.spool.usage`, `.limit` and
     ///   `.sync.failed`: what [`Auditor::health`] says
