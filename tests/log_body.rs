@@ -24,11 +24,12 @@ use std::time::Duration;
 
 use application::application;
 use collector::Collector;
+use llm_audit::failure::OnFailure;
 use llm_audit::otlp::LogBody;
 use llm_audit::policy::Policy;
 use llm_audit::record::attribute::{self, Role};
 use llm_audit::record::{AccessOutcome, AuditRecord, Body, Label, Mac, canonical};
-use llm_audit::{Auditor, AuditorBuilder, CallStart, Drained, keyring_file, semconv};
+use llm_audit::{Auditor, AuditorBuilder, CallStart, Drained, Provider, keyring_file, semconv};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value;
 use prost::Message as _;
@@ -44,7 +45,7 @@ fn each_body_arrives_at_a_collector_as_export_prints_it_and_its_record_verifies(
         let directory = tempfile::tempdir().unwrap();
         let audit = settings(directory.path(), &collector.endpoint())
             .service(body.as_str())
-            .open_calls(2)
+            .open_calls(3)
             .log_body(body)
             .build()
             .unwrap();
@@ -142,9 +143,13 @@ fn settings(data_dir: &Path, endpoint: &str) -> AuditorBuilder {
         .json_lines()
 }
 
-/// Records of every kind; of calls in one another the innermost is lost, and some values try to be more than values.
+/// Records of every kind, that of a lost call among them; some values try to be more than values.
 fn everything(audit: &Auditor) {
     application(audit);
+    let open = [(); 3].map(|()| audit.start(CallStart::new("chat")).unwrap());
+    let lost = CallStart::new("chat").on_failure(OnFailure::DropAndCount);
+    audit.start(lost).unwrap().finish().unwrap();
+    drop(open);
     let hostile = "eve\u{202e}\n\tact=allowed|\\\" <x> \u{1b}[2J =";
     let start = CallStart::new("chat").model(hostile).user(hostile);
     let call = audit.start(start).unwrap();
@@ -161,7 +166,10 @@ fn with_secrets(audit: &Auditor) {
     let start = CallStart::new("chat").user(user).credential(key);
     let mut call = audit.start(start).unwrap();
     call.input(&[prompt]).unwrap();
-    call.output(&[answer]).unwrap();
+    let message = json!({ "role": "assistant", "content": answer });
+    let choices = json!([{ "index": 0, "message": message, "finish_reason": "stop" }]);
+    call.response(Provider::OpenAi, &json!({ "choices": choices }))
+        .unwrap();
     let error = format!("400: cannot understand {prompt} of {user} with {key}");
     call.fail("invalid", &error).unwrap();
     let change = audit.change("rotated", "api_keys", "7").changed_by(user);

@@ -251,4 +251,4 @@ const REQUIRED: [(&str, &str); 7] = [
     ("LLM_AUDIT_SPLUNK_TOKEN", "token"),
 ];
 /// Files with an exporter that the distribution could not be given; `distribution/full/manifest.yaml` says why.
-const NOT_BUILT: [&str; 4] = ["elastic", "s3", "secops", "syslog-cef"];
+const NOT_BUILT: [&str; 5] = ["elastic", "s3", "secops", "syslog-body", "syslog-cef"];
