@@ -97,7 +97,10 @@ fn recorded(audit: &Auditor, number: usize) -> RecordId {
         }
         4 => {
             let access = audit.access("read", AccessOutcome::Denied).user("eve");
-            access.resource(&format!("settings/{number}")).record().unwrap()
+            access
+                .resource(&format!("settings/{number}"))
+                .record()
+                .unwrap()
         }
         _ => {
             let mut call = audit.start(start()).unwrap();

@@ -49,11 +49,6 @@ impl FarSide {
         self.collector.http_endpoint()
     }
 
-    /// Where it takes OTLP/gRPC: host and port.
-    pub(crate) fn grpc(&self) -> String {
-        self.collector.endpoint().replace("http://", "")
-    }
-
     /// Waits until everything is there that an application recorded, and nothing is missing between it.
     pub(crate) fn wait_for(&self, made: &Made) -> Trail {
         let mut arriving = Arriving::at(self.output.path().join(LOGS), made);
