@@ -17,6 +17,7 @@ mod collector;
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod disk;
 mod far_side;
+mod full_disk;
 mod kafka;
 mod own_metrics;
 mod refused;
@@ -31,7 +32,6 @@ use std::time::Instant;
 
 use application::{Application, Made, RECORDS, TOKEN};
 use collector::Collector;
-use disk::Disk;
 use far_side::FarSide;
 use trail::Trail;
 
@@ -79,32 +79,6 @@ fn a_backend_that_is_down_for_the_whole_run_gets_everything_when_it_is_up() {
     backend.start();
     let trail = backend.wait_for(&made);
     report("backend down for the whole run", &made, &trail, started);
-}
-
-#[test]
-fn a_collector_whose_disk_is_full_takes_no_record_that_it_does_not_keep() {
-    let Some(disk) = Disk::mount("size=16m") else {
-        return;
-    };
-    let directory = ("LLM_AUDIT_COLLECTOR_DIR", disk.path().to_str().unwrap());
-    let Some((mut backend, mut collector)) = before_a_backend(&[directory]) else {
-        return;
-    };
-    let started = Instant::now();
-    collector.start();
-    let application = Application::before(&collector);
-    let ids = application.record(0..RECORDS);
-    let said = application.wait_until_it_cannot_deliver();
-    assert_eq!(said, "the receiver says UNAVAILABLE");
-    let kept = application.unsent();
-    assert!(kept > 0);
-    disk.remount("size=1g");
-    let made = application.end(ids);
-    assert!(!collector.has_ended());
-    backend.start();
-    let trail = backend.wait_for(&made);
-    println!("the collector said UNAVAILABLE and went on; the application kept {kept} records");
-    report("collector's disk full", &made, &trail, started);
 }
 
 /// What is there, and says so. A drill that loses something ends before.
