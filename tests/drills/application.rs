@@ -123,4 +123,4 @@ pub(crate) fn wait_until(reached: impl Fn() -> bool) {
 pub(crate) const RECORDS: usize = 10_000;
 /// What the collector's door asks for.
 pub(crate) const TOKEN: &str = "a-token-of-the-drills";
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::application::{Application, RECORDS, TOKEN};
+use crate::application::{Application, RECORDS, TOKEN, wait_until};
 use crate::broker::Broker;
 use crate::collector::Collector;
 use crate::far_side::FarSide;
+use crate::refusing::Refusing;
 use crate::report;
 
 #[test]
@@ -33,6 +34,29 @@ fn a_broker_and_a_gateway_that_are_killed_lose_nothing() {
     let trail = backend.wait_for(&made);
     let what = "Kafka's broker, the gateway and the agent killed";
     report(what, &made, &trail, started);
+}
+
+#[test]
+fn what_a_backend_refuses_for_good_waits_in_kafka() {
+    let Some((_broker, mut agent, mut gateway, mut backend)) = around_a_broker() else {
+        return;
+    };
+    let started = Instant::now();
+    let refusing = Refusing::at(&backend.http());
+    for collector in [&mut agent, &mut gateway] {
+        collector.start();
+    }
+    let application = Application::before(&agent);
+    let ids = application.record(0..RECORDS);
+    let made = application.end(ids);
+    wait_until(|| refusing.refused() > 0);
+    drop(refusing);
+    backend.start();
+    // A partition that stopped stays so until its reader is another one.
+    gateway.stop();
+    gateway.start();
+    let trail = backend.wait_for(&made);
+    report("Kafka's backend says 400", &made, &trail, started);
 }
 
 /// A broker that is running, and what stands around it and does not: `kafka-agent.yaml` before it, `kafka-gateway.yaml`

@@ -3,13 +3,14 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 /// It listens in the place of somebody else, until this is dropped.
 pub(crate) struct Refusing {
     address: String,
     gone: Arc<AtomicBool>,
+    refused: Arc<AtomicUsize>,
     accepting: Option<JoinHandle<()>>,
 }
 
@@ -19,7 +20,8 @@ impl Refusing {
         let address = url.replace("http://", "");
         let listener = TcpListener::bind(&address).unwrap();
         let gone = Arc::<AtomicBool>::default();
-        let ends = Arc::clone(&gone);
+        let refused = Arc::<AtomicUsize>::default();
+        let (ends, counter) = (Arc::clone(&gone), Arc::clone(&refused));
         let accepting = std::thread::spawn(move || {
             let mut open = Vec::new();
             loop {
@@ -28,7 +30,8 @@ impl Refusing {
                     break;
                 }
                 open.push(connection.try_clone().unwrap());
-                std::thread::spawn(move || refuse(connection));
+                let counter = Arc::clone(&counter);
+                std::thread::spawn(move || refuse(connection, &counter));
             }
             for connection in open {
                 // Whoever is on the other side may have closed it.
@@ -38,8 +41,14 @@ impl Refusing {
         Self {
             address,
             gone,
+            refused,
             accepting: Some(accepting),
         }
+    }
+
+    /// How many requests it has refused.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
     }
 }
 
@@ -54,7 +63,7 @@ impl Drop for Refusing {
 }
 
 /// Answers the requests of a connection until it is closed.
-fn refuse(connection: TcpStream) -> std::io::Result<()> {
+fn refuse(connection: TcpStream, refused: &AtomicUsize) -> std::io::Result<()> {
     let mut requests = BufReader::new(connection);
     loop {
         let mut length = 0;
@@ -72,5 +81,6 @@ fn refuse(connection: TcpStream) -> std::io::Result<()> {
         requests.read_exact(&mut vec![0; length])?;
         let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
         requests.get_mut().write_all(answer.as_bytes())?;
+        refused.fetch_add(1, Ordering::Relaxed);
     }
 }

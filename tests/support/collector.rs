@@ -120,6 +120,16 @@ impl Collector {
         }
     }
 
+    /// Has it end by itself (SIGTERM), as a restart of its service does, and waits for that.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut process) = self.running.take() {
+            let number = process.id().to_string();
+            let told = Command::new("kill").arg(&number).status().unwrap();
+            assert!(told.success(), "no process {number}");
+            assert!(process.wait().unwrap().success());
+        }
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         let process = self.running.as_mut();
