@@ -118,11 +118,12 @@ impl<'a> Arriving<'a> {
     fn take_next_line(&mut self) {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let Ok(line) = self.lines.recv_timeout(left) else {
+            let holes = self.trail.missing();
             panic!(
-                "{} of {} records are there, missing: {:?}",
+                "{} of {} records are there, {} numbers are missing between them",
                 self.trail.records.len(),
                 self.made.ids.len() + 2,
-                self.trail.missing()
+                holes.values().map(Vec::len).sum::<usize>()
             );
         };
         // A kill may have left part of a request before it.
