@@ -1,5 +1,6 @@
 //! Putting an auditor together.
 
+mod body;
 mod gate;
 
 use std::fs::DirBuilder;
@@ -21,7 +22,7 @@ use super::flusher::{Cadence, Flusher};
 use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
 use super::metrics::Metrics;
-use super::otlp::{Destination, Destinations};
+use super::otlp::{Destination, Destinations, LogBody};
 use super::policy_choice::PolicyChoice;
 use super::pulse::Pulse;
 use super::recorder::{Recorder, Spans};
@@ -122,6 +123,7 @@ pub struct AuditorBuilder {
     policy: PolicyChoice,
     destinations: Destinations,
     delivery: Delivery,
+    log_body: Option<LogBody>,
     lines: Lines,
     spool: JournalOptions,
     cadence: Cadence,
@@ -134,7 +136,8 @@ pub struct AuditorBuilder {
 #[derive(Debug, Clone)]
 enum KeyringChoice {
     At(PathBuf),
-    GenerateInDataDir,
+    /// The same place as by default, but one is made where there is none.
+    Generated,
     Default,
 }
 
@@ -161,6 +164,7 @@ impl AuditorBuilder {
             policy: PolicyChoice::Default,
             destinations: Destinations::default(),
             delivery: Delivery::Otlp,
+            log_body: None,
             lines: Lines::Off,
             spool: JournalOptions::default(),
             cadence: Cadence {
@@ -180,7 +184,7 @@ impl AuditorBuilder {
         let mut builder = Self::new();
         builder.delivery = Delivery::None;
         builder.lines = Lines::Written(Echo::Stderr);
-        builder.keyring = KeyringChoice::GenerateInDataDir;
+        builder.keyring = KeyringChoice::Generated;
         builder
     }
 
@@ -209,10 +213,10 @@ impl AuditorBuilder {
         self
     }
 
-    /// Makes a keyring in the data directory if there is none there. Records of machines that do not share it cannot be
-    /// compared, and whoever loses the file can check nothing.
+    /// Makes a keyring if there is none where `LLM_AUDIT_KEYRING` says, else in the data directory. Records of machines
+    /// that do not share it cannot be compared, and whoever loses the file can check nothing.
     pub fn generate_keyring(mut self) -> Self {
-        self.keyring = KeyringChoice::GenerateInDataDir;
+        self.keyring = KeyringChoice::Generated;
         self
     }
 
@@ -287,6 +291,7 @@ impl AuditorBuilder {
     ///
     /// * `gen_ai.client.token.usage`, `gen_ai.client.operation.duration` and
     ///   `gen_ai.client.operation.time_to_first_chunk`, histograms as the OpenTelemetry GenAI conventions have them
+    /// * `llm_audit.cost.usd` and `llm_audit.cost.unknown`, `llm_audit.sanitization.matches`
     /// * `llm_audit.record.written`, `.dropped`, `.delivered`, `.dead_letter`, `.undelivered` and
     ///   `.oldest_undelivered.age`; `llm_audit.call.open`; `llm_audit.delivery.failed`; `llm_audit.spool.usage`, `.limit` and
     ///   `.sync.failed`: what [`Auditor::health`] says
@@ -510,7 +515,7 @@ impl AuditorBuilder {
 
     fn read_keyring(&self, data_dir: &Path, clock: &Clock) -> Result<Keyring, BuildError> {
         let path = self.chosen_keyring(data_dir);
-        if matches!(self.keyring, KeyringChoice::GenerateInDataDir) {
+        if matches!(self.keyring, KeyringChoice::Generated) {
             return Ok(keyring_file::read_or_generate(&path, clock)?);
         }
         if !path.exists() {
@@ -525,8 +530,9 @@ impl AuditorBuilder {
         let from_environment = || self.environment.path("LLM_AUDIT_KEYRING");
         match &self.keyring {
             KeyringChoice::At(path) => path.clone(),
-            KeyringChoice::GenerateInDataDir => in_data_dir(),
-            KeyringChoice::Default => from_environment().unwrap_or_else(in_data_dir),
+            KeyringChoice::Generated | KeyringChoice::Default => {
+                from_environment().unwrap_or_else(in_data_dir)
+            }
         }
     }
 
@@ -574,7 +580,7 @@ impl AuditorBuilder {
             return Ok(None);
         }
         let target = |signal| self.destinations.target(signal, &self.environment);
-        let config = SenderConfig::new(
+        let mut config = SenderConfig::new(
             target(Signal::Logs)?,
             target(Signal::Traces)?,
             data_dir.join("dead-letter"),
@@ -583,6 +589,7 @@ impl AuditorBuilder {
                 Spans::Always | Spans::Auto => sender::Spans::Sent,
             },
         );
+        config.log_body = self.chosen_log_body()?;
         Ok(Some(config))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use llm_audit::{Auditor, Drained};
+use llm_audit::{Auditor, AuditorBuilder, Drained};
 
 use crate::collector::Collector;
 use crate::recorded::Recorded;
@@ -14,15 +14,24 @@ pub(crate) fn run(
     data_dir: &Path,
     application: impl FnOnce(&Auditor),
 ) -> Recorded {
-    let audit = Auditor::builder()
+    run_with(collector, data_dir, |builder| builder, application)
+}
+
+/// The same with further settings.
+pub(crate) fn run_with(
+    collector: &Collector,
+    data_dir: &Path,
+    settings: impl FnOnce(AuditorBuilder) -> AuditorBuilder,
+    application: impl FnOnce(&Auditor),
+) -> Recorded {
+    let builder = Auditor::builder()
         .service("billing")
         .data_dir(data_dir)
         .generate_keyring()
         .endpoint(&collector.endpoint())
         .header("authorization", &format!("Bearer {TOKEN}"))
-        .json_lines()
-        .build()
-        .unwrap();
+        .json_lines();
+    let audit = settings(builder).build().unwrap();
     application(&audit);
     assert_eq!(audit.shutdown(PATIENCE), Drained::Complete);
     Recorded::read(data_dir)

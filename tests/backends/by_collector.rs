@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use llm_audit::otlp::LogBody;
+use llm_audit::{Auditor, AuditorBuilder};
 use serde_json::{Map, Value};
 
 use crate::collector::Collector;
@@ -14,7 +16,7 @@ use crate::{TOKEN, auditor, hostile, tool};
 #[test]
 fn cef_of_a_collector_is_one_message_for_each_record_and_a_parser_reads_its_fields() {
     // The limit of QRadar.
-    let Some((recorded, seen)) = sent("destinations/syslog-cef.yaml", "4k") else {
+    let Some((recorded, seen)) = sent("destinations/syslog-cef.yaml", "4k", LogBody::Text) else {
         return;
     };
     assert_eq!(seen.len(), recorded.records.len(), "none is there twice");
@@ -55,7 +57,7 @@ fn cef_of_a_collector_is_one_message_for_each_record_and_a_parser_reads_its_fiel
 
 #[test]
 fn json_of_a_collector_is_one_message_for_each_record_whatever_its_length() {
-    let Some((recorded, seen)) = sent("destinations/secops.yaml", "8k") else {
+    let Some((recorded, seen)) = sent("destinations/secops.yaml", "8k", LogBody::Text) else {
         return;
     };
     let mut ids = BTreeSet::new();
@@ -79,8 +81,28 @@ fn json_of_a_collector_is_one_message_for_each_record_whatever_its_length() {
     assert!(cut > 0 && cut < ids.len() / 10);
 }
 
+#[test]
+fn bodies_of_the_application_are_one_message_for_each_record_and_cut_where_the_listener_ends() {
+    let Some((recorded, seen)) = sent("destinations/syslog-body.yaml", "8k", LogBody::Cef) else {
+        return;
+    };
+    assert_eq!(seen.len(), recorded.records.len(), "none is there twice");
+    for message in &seen {
+        assert_eq!((&*message.version, &*message.host), ("1", "-"));
+        assert_eq!(message.app, "llm-audit");
+        assert!(message.message.trim().starts_with("CEF:0|llm-audit|"));
+    }
+    let cut = seen.iter().filter(|seen| seen.raw.len() > 7900).count();
+    assert!(cut > 0, "records want to be longer than messages may");
+    let Some(read) = read_cef(&seen) else {
+        return;
+    };
+    let ids: BTreeSet<&String> = read.iter().map(|fields| &fields["externalId"]).collect();
+    assert_eq!(ids, recorded.records.keys().collect());
+}
+
 /// A thousand hostile records, and what rsyslog, which takes messages so long, got of them from a collector.
-fn sent(file: &str, longest: &str) -> Option<(Recorded, Vec<Seen>)> {
+fn sent(file: &str, longest: &str, body: LogBody) -> Option<(Recorded, Vec<Seen>)> {
     let binary = tool::named("LLM_AUDIT_TEST_COLLECTOR_FULL", ".ci/collector full")?;
     let rsyslog = Rsyslog::taking(longest)?;
     let (authority, port) = (rsyslog.authority(), rsyslog.port.to_string());
@@ -93,9 +115,9 @@ fn sent(file: &str, longest: &str) -> Option<(Recorded, Vec<Seen>)> {
     let mut collector = Collector::of(&binary).configured(file, &variables);
     collector.start();
     let directory = tempfile::tempdir().unwrap();
-    let recorded = auditor::run(&collector, directory.path(), |audit| {
-        hostile::record(audit, 1000);
-    });
+    let application = |audit: &Auditor| drop(hostile::record(audit, 1000));
+    let with_body = |builder: AuditorBuilder| builder.log_body(body);
+    let recorded = auditor::run_with(&collector, directory.path(), with_body, application);
     let seen = rsyslog.wait_for(recorded.records.len());
     Some((recorded, seen))
 }
