@@ -70,14 +70,32 @@ const OURS: [&str; 5] = [
     "LLM_AUDIT_POLICY",
 ];
 /// What the collector's configuration and its scripts read, and what tests do: how their variables begin.
-const OF_OTHERS: [&str; 7] = [
+const OF_OTHERS: [&str; 25] = [
+    "LLM_AUDIT_BACKEND",
     "LLM_AUDIT_CACHE",
+    "LLM_AUDIT_CLICKHOUSE",
     "LLM_AUDIT_COLLECTOR_",
+    "LLM_AUDIT_DATADOG_",
+    "LLM_AUDIT_ELASTIC",
+    "LLM_AUDIT_EVENT_HUB",
+    "LLM_AUDIT_EVERYTHING",
+    "LLM_AUDIT_GATEWAY",
+    "LLM_AUDIT_GRAFANA_",
     "LLM_AUDIT_HEALTH",
+    "LLM_AUDIT_INGEST_TOKEN",
     "LLM_AUDIT_JAEGER",
+    "LLM_AUDIT_KAFKA",
+    "LLM_AUDIT_LOKI",
+    "LLM_AUDIT_NOTABLE",
     "LLM_AUDIT_OTLP_GRPC",
     "LLM_AUDIT_OTLP_HTTP",
+    "LLM_AUDIT_PROMETHEUS",
+    "LLM_AUDIT_S3_",
+    "LLM_AUDIT_SPLUNK",
+    "LLM_AUDIT_SYSLOG_",
+    "LLM_AUDIT_TEMPO",
     "LLM_AUDIT_TEST_",
+    "LLM_AUDIT_VICTORIA",
 ];
 const OTLP: [&str; 9] = [
     "CERTIFICATE",
@@ -120,16 +138,6 @@ mod tests {
             ("LLM_AUDIT_KEYRING", "b"),
             ("LLM_AUDIT_LOG_BODY", "cef"),
             ("LLM_AUDIT_CACHE", "c"),
-            ("LLM_AUDIT_COLLECTOR_DIR", "c"),
-            ("LLM_AUDIT_COLLECTOR_METRICS", "c"),
-            ("LLM_AUDIT_COLLECTOR_METRICS_PORT", "c"),
-            ("LLM_AUDIT_HEALTH", "c"),
-            ("LLM_AUDIT_JAEGER", "c"),
-            ("LLM_AUDIT_JAEGER_INSECURE", "c"),
-            ("LLM_AUDIT_JAEGER_QUERY", "c"),
-            ("LLM_AUDIT_JAEGER_QUERY_GRPC", "c"),
-            ("LLM_AUDIT_OTLP_GRPC", "c"),
-            ("LLM_AUDIT_OTLP_HTTP", "c"),
             ("LLM_AUDIT_TEST_COLLECTOR", "c"),
             ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "c"),
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
@@ -138,5 +146,30 @@ mod tests {
             ("OTEL_TRACES_SAMPLER", "always_off"),
         ]);
         assert_eq!(environment.oddities(), []);
+    }
+
+    #[test]
+    fn what_a_configuration_of_the_collector_reads_is_not_odd() {
+        let mut directories = vec![format!("{}/collector-config", env!("CARGO_MANIFEST_DIR"))];
+        let mut read = 0;
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.to_str().unwrap().to_owned();
+                if path.is_dir() {
+                    directories.push(name);
+                } else if name.ends_with(".yaml") {
+                    let text = std::fs::read_to_string(path).unwrap();
+                    for variable in text.split("${env:").skip(1) {
+                        let end = variable.find([':', '}']).unwrap();
+                        let variable = &variable[..end];
+                        let environment = Environment::from([(variable, "a")]);
+                        assert_eq!(environment.oddities(), [], "{name}");
+                        read += 1;
+                    }
+                }
+            }
+        }
+        assert!(read > 100, "{read}");
     }
 }
