@@ -13,7 +13,7 @@
 //! | [`Hec`](Format::Hec) | Splunk HTTP Event Collector, event endpoint | nothing |
 //! | [`Leef`](Format::Leef) | QRadar Log Event Extended Format 2.0 | values at 1,024 bytes |
 //! | [`Ocsf`](Format::Ocsf) | OCSF 1.8.0: API Activity 6003 with `ai_operation`, Entity Management 3004, Authentication 3002, Event Log Activity 1008 | nothing |
-//! | [`Syslog`](Format::Syslog) | RFC 5424, structured data | values at 1,024 bytes |
+//! | [`Syslog`](Format::Syslog) | RFC 5424, structured data | values at 1,024 bytes, messages at 8,000 |
 //! | [`Udm`](Format::Udm) | Google SecOps Unified Data Model | nothing |
 //!
 //! A text that was cut ends with `…`. Where each field stands says [`field_map`]. Formats of text leave out content
