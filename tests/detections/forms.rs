@@ -1,12 +1,14 @@
 //! A record as it arrives at a SIEM: by a collector, under its own names, or from `llm-audit export`.
 
+use std::collections::BTreeMap;
+
 use llm_audit::record::{AuditRecord, Mac};
 use llm_audit::semconv::LogForm;
 use llm_audit::siem::Format;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Said;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::records::keyring;
 
@@ -17,8 +19,11 @@ pub(super) fn on_the_wire(record: &AuditRecord) -> String {
     let position = record.envelope.position.unwrap();
     form.write(record, position.seq, &mac(record));
     let log = LogRecord::decode(form.pieces().concat().as_slice()).unwrap();
-    let mut event = Map::new();
-    event.insert("@timestamp".to_owned(), json!(record.envelope.time.to_string()));
+    let mut event = BTreeMap::new();
+    event.insert(
+        "@timestamp".to_owned(),
+        json!(record.envelope.time.to_string()),
+    );
     event.insert("severity_text".to_owned(), json!(log.severity_text));
     let body = log.body.and_then(|body| body.value);
     event.insert("body".to_owned(), body.map_or(Value::Null, said));
@@ -28,7 +33,7 @@ pub(super) fn on_the_wire(record: &AuditRecord) -> String {
         let value = attribute.value.and_then(|value| value.value);
         event.insert(attribute.key, value.map_or(Value::Null, said));
     }
-    Value::Object(event).to_string()
+    json!(event).to_string()
 }
 
 /// The line of a format.

@@ -1,8 +1,8 @@
 //! What happens before each rule's eyes: once what it is to find, and once what looks like it and is nothing.
 
 use llm_audit::record::{
-    AccessOutcome, AuditRecord, Call, Cost, CostSource, HashField, Label, SanitizationStatus,
-    SystemEvent,
+    AccessOutcome, AuditRecord, Call, Cost, CostSource, HashField, Label, Message,
+    SanitizationStatus, SystemEvent,
 };
 use serde_json::json;
 
@@ -76,11 +76,19 @@ fn calls() -> Vec<Scenario> {
         ),
         of(
             "provider_refuses_credential",
-            every(20, 10, |second, _| {
-                call(second).with(|call| failed(call, "invalid_api_key"))
+            // As one provider says it, and as another one does.
+            every(20, 10, |second, number| {
+                call(second).with(|call| {
+                    if number % 2 == 0 {
+                        return failed(call, "authentication_error");
+                    }
+                    failed(call, "invalid_request_error");
+                    let words = "Incorrect API key provided: <masked>.";
+                    call.outcome.error_message = Some(Message::clip(words));
+                })
             }),
             every(20, 10, |second, _| {
-                call(second).with(|call| failed(call, "timeout"))
+                call(second).with(|call| failed(call, "invalid_request_error"))
             }),
         ),
         of(
@@ -280,9 +288,11 @@ fn trail() -> Vec<Scenario> {
         ),
         of(
             "recording_switched_off",
-            vec![
-                system(0, SystemEvent::Configuration, &json!({ "recording": "off" })),
-            ],
+            vec![system(
+                0,
+                SystemEvent::Configuration,
+                &json!({ "recording": "off" }),
+            )],
             vec![
                 system(0, SystemEvent::Configuration, &json!({ "recording": "on" })),
                 start(1, "shop"),
@@ -290,7 +300,11 @@ fn trail() -> Vec<Scenario> {
         ),
         of(
             "unauthenticated_records",
-            vec![system(0, SystemEvent::Recovery, &json!({ "unsealed": 4_096 }))],
+            vec![system(
+                0,
+                SystemEvent::Recovery,
+                &json!({ "unsealed": 4_096 }),
+            )],
             vec![system(0, SystemEvent::Recovery, &json!({ "unsealed": 37 }))],
         ),
         of(
