@@ -1,0 +1,115 @@
+//! The application of `collector-config/deploy` and the collector of its containers, as processes: what the Compose file and
+//! the manifests start, without the containers. `.ci/schemas` looks at those files themselves.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../../collector-config/deploy/application/main.rs"]
+#[allow(dead_code, reason = "its main is the test here")]
+mod application;
+#[path = "../support/collector.rs"]
+mod collector;
+#[path = "../support/part.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
+mod part;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use collector::Collector;
+use part::{Part, Player};
+use serde_json::Value;
+
+#[test]
+fn what_the_application_records_is_at_the_collector_when_it_has_been_stopped() {
+    if Part::of_this_process().is_some() {
+        return play();
+    }
+    let Some(collector) = Collector::absent() else {
+        return;
+    };
+    let nowhere = [
+        ("LLM_AUDIT_INGEST_TOKEN", TOKEN),
+        ("LLM_AUDIT_JAEGER", "127.0.0.1:9"),
+        ("LLM_AUDIT_PROMETHEUS", "http://127.0.0.1:9"),
+        ("LLM_AUDIT_COLLECTOR_METRICS", "none"),
+        ("LLM_AUDIT_LISTEN", "127.0.0.1"),
+    ];
+    let mut collector = collector.configured("deploy/collector.yaml", &nowhere);
+    let spool = tempfile::tempdir().unwrap();
+
+    // Nothing waits for anything: the application is there before its collector.
+    let application = start(&collector, spool.path());
+    until("its keyring is there", || {
+        spool.path().join("keyring.json").exists()
+    });
+    collector.start();
+    let calls = |of: &str| count(&collector, "llm_audit.status", of);
+    until("a call was recorded", || calls("success") >= 1);
+    application.kill();
+
+    let application = start(&collector, spool.path());
+    until("each of its prompts was recorded", || {
+        calls("success") >= 5 && calls("blocked") >= 1 && calls("error") >= 1
+    });
+    stop(application);
+    let events = |of: &str| count(&collector, "llm_audit.system.event", of);
+    assert_eq!((events("start"), events("stop"), events("gap")), (2, 1, 0));
+    let users: BTreeSet<String> = values(&collector, "user.id").collect();
+    assert_eq!(users, ["anna", "ben", "dora"].map(str::to_owned).into());
+}
+
+/// The application, with the environment that its container has.
+fn start(collector: &Collector, data_dir: &Path) -> Player {
+    let header = format!("authorization=Bearer%20{TOKEN}");
+    let settings = [
+        ("OTEL_SERVICE_NAME", "shop"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", &header),
+        ("LLM_AUDIT_DATA_DIR", data_dir.to_str().unwrap()),
+    ];
+    let test = "what_the_application_records_is_at_the_collector_when_it_has_been_stopped";
+    Player::start(test, "application", data_dir, &settings)
+}
+
+fn play() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(application::run()).unwrap();
+}
+
+/// As `docker stop` and Kubernetes do. It has succeeded only when all records were taken, and its metrics too.
+fn stop(application: Player) {
+    let id = application.process_id().to_string();
+    let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(killed.success());
+    application.end();
+}
+
+fn count(collector: &Collector, attribute: &str, value: &str) -> usize {
+    values(collector, attribute)
+        .filter(|found| found == value)
+        .count()
+}
+
+fn values(collector: &Collector, attribute: &str) -> impl Iterator<Item = String> {
+    let records = collector.log_records().into_iter();
+    records.filter_map(move |(_, record)| {
+        let attributes = record["attributes"].as_array()?;
+        let found = attributes.iter().find(|one| one["key"] == attribute)?;
+        let value: &Value = &found["value"]["stringValue"];
+        value.as_str().map(str::to_owned)
+    })
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < PATIENCE, "{what}: it never came");
+        thread::yield_now();
+    }
+}
+
+const TOKEN: &str = "a-token-of-the-tests";
+const PATIENCE: Duration = Duration::from_secs(60);
