@@ -12,7 +12,7 @@ mod collector;
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -57,8 +57,12 @@ fn what_the_application_records_is_at_the_collector_when_it_has_been_stopped() {
     stop(application);
     let events = |of: &str| count(&collector, "llm_audit.system.event", of);
     assert_eq!((events("start"), events("stop"), events("gap")), (2, 1, 0));
-    let users: BTreeSet<String> = values(&collector, "user.id").collect();
-    assert_eq!(users, ["anna", "ben", "dora"].map(str::to_owned).into());
+    let records = records(&collector);
+    let users: BTreeSet<&str> = records
+        .values()
+        .filter_map(|one| one["user.id"].as_str())
+        .collect();
+    assert_eq!(users, ["anna", "ben", "dora"].into());
 }
 
 /// The application, with the environment that its container has.
@@ -87,20 +91,25 @@ fn stop(application: Player) {
     application.end();
 }
 
+/// How many records say so. Delivery is at least once: what a kill interrupted is there twice.
 fn count(collector: &Collector, attribute: &str, value: &str) -> usize {
-    values(collector, attribute)
-        .filter(|found| found == value)
-        .count()
+    let records = records(collector);
+    let so = records.values().filter(|one| one[attribute] == value);
+    so.count()
 }
 
-fn values(collector: &Collector, attribute: &str) -> impl Iterator<Item = String> {
-    let records = collector.log_records().into_iter();
-    records.filter_map(move |(_, record)| {
-        let attributes = record["attributes"].as_array()?;
-        let found = attributes.iter().find(|one| one["key"] == attribute)?;
-        let value: &Value = &found["value"]["stringValue"];
-        value.as_str().map(str::to_owned)
-    })
+/// The texts of the attributes of each record, by its id.
+fn records(collector: &Collector) -> BTreeMap<String, Value> {
+    let text = |attribute: &Value| {
+        let name = attribute["key"].as_str()?.to_owned();
+        Some((name, attribute["value"]["stringValue"].clone()))
+    };
+    let records = collector.log_records().into_iter().map(|(_, record)| {
+        let attributes = record["attributes"].as_array().unwrap();
+        let texts: Value = attributes.iter().filter_map(text).collect();
+        (texts["llm_audit.record.id"].to_string(), texts)
+    });
+    records.collect()
 }
 
 fn until(what: &str, is_so: impl Fn() -> bool) {
