@@ -8,6 +8,7 @@
 mod application;
 #[path = "../support/collector.rs"]
 mod collector;
+mod figures;
 #[path = "../support/part.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
