@@ -140,6 +140,7 @@ fn calls_are_measured_as_the_conventions_say_and_health_is_observed() {
     assert_eq!(written["llm_audit.kind=call llm_audit.status=error"], 1.0);
     assert_eq!(collected["llm_audit.call.open [{call}]"][""], 1.0);
     assert_eq!(collected["llm_audit.record.dropped [{record}]"][""], 0.0);
+    assert_eq!(collected["llm_audit.call.refused [{call}]"][""], 0.0);
     let limit = collected["llm_audit.spool.limit [By]"][""];
     assert_eq!(limit, f64::from(1 << 30));
     assert!(collected["llm_audit.spool.usage [By]"][""] <= limit);

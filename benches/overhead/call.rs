@@ -49,5 +49,5 @@ pub(crate) fn span(number: u64) -> Span {
     )
 }
 
-const PROMPT: &str = "Summarise the quarterly report for the board in five sentences, name the three largest risks, \
+pub(crate) const PROMPT: &str = "Summarise the quarterly report for the board in five sentences, name the three largest risks, \
     keep the tone sober, do not mention figures that the report itself does not contain, and end with one question.";

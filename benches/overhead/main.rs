@@ -9,7 +9,8 @@
 //! * (d) the records a second from a full spool through gRPC;
 //! * (e) what prompts of 4 and 32 KiB cost;
 //! * (f) the latency of a call under eight threads;
-//! * (g) what a call costs whose prompt is scanned, hashed, priced and spooled, beside a logger in Python that does less.
+//! * (g) what a call costs whose prompt is scanned, hashed, priced and spooled, beside a logger in Python that does less;
+//! * (h) what of (a) and (b) would be left if our own code were free.
 //!
 //! All send over gRPC to a receiver in a process of its own that counts and does not decode. Pipelines take turns.
 //! `cargo bench --bench overhead -- caller drain` measures only those; `BURST=100000` makes the burst smaller than the
@@ -20,6 +21,7 @@ mod call;
 mod caller;
 mod drain;
 mod figures;
+mod floor;
 mod gate;
 mod peers;
 mod processor;
@@ -40,7 +42,7 @@ fn main() {
         .iter()
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let sections: [(&str, fn()); 7] = [
+    let sections: [(&str, fn()); 8] = [
         ("caller", caller::measure),
         ("processor", processor::measure),
         ("burst", burst::measure),
@@ -48,6 +50,7 @@ fn main() {
         ("prompts", prompts::measure),
         ("threads", threads::measure),
         ("gate", gate::measure),
+        ("floor", floor::measure),
     ];
     for (name, measure) in sections {
         if chosen.is_empty() || chosen.iter().any(|choice| *choice == name) {

@@ -111,7 +111,11 @@ fn not_run(told: &clap::Error) -> Exit {
 /// Whether the reader of the output has gone, as `head` does when it has enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let cause = cause.downcast_ref::<io::Error>();
+        let of_csv = cause.downcast_ref::<csv::Error>().map(csv::Error::kind);
+        let cause = match of_csv {
+            Some(csv::ErrorKind::Io(cause)) => Some(cause),
+            _ => cause.downcast_ref::<io::Error>(),
+        };
         cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
     })
 }

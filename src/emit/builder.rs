@@ -134,7 +134,8 @@ pub struct AuditorBuilder {
 #[derive(Debug, Clone)]
 enum KeyringChoice {
     At(PathBuf),
-    GenerateInDataDir,
+    /// The same place as by default, but one is made where there is none.
+    Generated,
     Default,
 }
 
@@ -180,7 +181,7 @@ impl AuditorBuilder {
         let mut builder = Self::new();
         builder.delivery = Delivery::None;
         builder.lines = Lines::Written(Echo::Stderr);
-        builder.keyring = KeyringChoice::GenerateInDataDir;
+        builder.keyring = KeyringChoice::Generated;
         builder
     }
 
@@ -209,10 +210,10 @@ impl AuditorBuilder {
         self
     }
 
-    /// Makes a keyring in the data directory if there is none there. Records of machines that do not share it cannot be
-    /// compared, and whoever loses the file can check nothing.
+    /// Makes a keyring if there is none where `LLM_AUDIT_KEYRING` says, else in the data directory. Records of machines
+    /// that do not share it cannot be compared, and whoever loses the file can check nothing.
     pub fn generate_keyring(mut self) -> Self {
-        self.keyring = KeyringChoice::GenerateInDataDir;
+        self.keyring = KeyringChoice::Generated;
         self
     }
 
@@ -510,7 +511,7 @@ impl AuditorBuilder {
 
     fn read_keyring(&self, data_dir: &Path, clock: &Clock) -> Result<Keyring, BuildError> {
         let path = self.chosen_keyring(data_dir);
-        if matches!(self.keyring, KeyringChoice::GenerateInDataDir) {
+        if matches!(self.keyring, KeyringChoice::Generated) {
             return Ok(keyring_file::read_or_generate(&path, clock)?);
         }
         if !path.exists() {
@@ -525,8 +526,9 @@ impl AuditorBuilder {
         let from_environment = || self.environment.path("LLM_AUDIT_KEYRING");
         match &self.keyring {
             KeyringChoice::At(path) => path.clone(),
-            KeyringChoice::GenerateInDataDir => in_data_dir(),
-            KeyringChoice::Default => from_environment().unwrap_or_else(in_data_dir),
+            KeyringChoice::Generated | KeyringChoice::Default => {
+                from_environment().unwrap_or_else(in_data_dir)
+            }
         }
     }
 

@@ -216,7 +216,7 @@ impl CallGuard {
         if recording == Recording::On {
             match (recorder.admit(), on_failure) {
                 (Ok(()), _) => {}
-                (Err(fault), OnFailure::FailClosed) => return Err(refused(&fault)),
+                (Err(fault), OnFailure::FailClosed) => return Err(refused(&recorder, &fault)),
                 (Err(fault), _) => {
                     recorder.count_loss(&fault);
                     recording = Recording::Off;
@@ -228,7 +228,7 @@ impl CallGuard {
                 Ok(begun) => token = Some(begun),
                 Err(fault) if on_failure == OnFailure::FailClosed => {
                     recorder.dismiss();
-                    return Err(refused(&fault));
+                    return Err(refused(&recorder, &fault));
                 }
                 // Where the start cannot be recorded, the end still may.
                 Err(_) => {}
@@ -458,11 +458,16 @@ impl fmt::Debug for CallGuard {
 /// Counts a record that could not be written, and says so to whoever asked for it.
 pub(super) fn lost(recorder: &Recorder, fault: &RecordFault) -> GuardError {
     recorder.count_loss(fault);
-    refused(fault)
+    not_recorded(fault)
 }
 
-/// The call was not made, so nothing is lost and nothing counted.
-fn refused(fault: &RecordFault) -> GuardError {
+/// Counts a call that is not made, so that nothing is lost, and says so to whoever wanted to make it.
+fn refused(recorder: &Recorder, fault: &RecordFault) -> GuardError {
+    recorder.count_refusal();
+    not_recorded(fault)
+}
+
+fn not_recorded(fault: &RecordFault) -> GuardError {
     GuardError::NotRecorded {
         reason: fault.reason(),
         fault: fault.to_string(),

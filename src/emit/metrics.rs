@@ -12,6 +12,7 @@
 //! | `llm_audit.record.undelivered` | observable gauge | `{record}` | | records that wait for somebody |
 //! | `llm_audit.record.oldest_undelivered.age` | observable gauge | `s` | | how long the oldest of them has waited; absent where none waits |
 //! | `llm_audit.call.open` | observable gauge | `{call}` | | calls that have begun and not ended |
+//! | `llm_audit.call.refused` | observable counter | `{call}` | | calls that were refused, since they could not be recorded |
 //! | `llm_audit.delivery.failed` | observable counter | `{attempt}` | | attempts to deliver that failed |
 //! | `llm_audit.spool.usage` | observable gauge | `By` | | what the spool takes on disk |
 //! | `llm_audit.spool.limit` | observable gauge | `By` | | what it may take |
@@ -245,6 +246,12 @@ const COUNTERS: &[Shown] = &[
         "{record}",
         "Audit records that could not be written.",
         Values::One(|health| health.dropped),
+    ),
+    (
+        "llm_audit.call.refused",
+        "{call}",
+        "Calls that were refused, since they could not be recorded.",
+        Values::One(|health| health.calls_refused),
     ),
     (
         "llm_audit.record.delivered",

@@ -41,6 +41,8 @@ pub(crate) struct Recorder {
     canary: Canary,
     /// Calls that were admitted and not dismissed.
     open_calls: AtomicU64,
+    /// Calls that were refused since they could not be recorded.
+    calls_refused: AtomicU64,
     /// Read while a record is written, so that none is written behind the last one.
     closed: RwLock<Closed>,
     enabled: AtomicBool,
@@ -102,6 +104,7 @@ impl Recorder {
             canary: Canary::default(),
             late,
             open_calls: AtomicU64::new(0),
+            calls_refused: AtomicU64::new(0),
             closed,
             enabled,
         }
@@ -155,6 +158,11 @@ impl Recorder {
     /// An open call is open no more.
     pub(crate) fn dismiss(&self) {
         self.open_calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts a call that was refused since it could not be recorded.
+    pub(crate) fn count_refusal(&self) {
+        self.calls_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tries to record something; with [`OnFailure::WaitForRoom`], until there is room for it. The caller holds no lock,
@@ -371,6 +379,7 @@ impl Recorder {
         Health {
             spooled: finals,
             dropped,
+            calls_refused: self.calls_refused.load(Ordering::Relaxed),
             depth: self.spool.depth(),
             open_calls: self.lane().open_starts(),
             spool_bytes: (usage.bytes, usage.capacity),

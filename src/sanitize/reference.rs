@@ -4,12 +4,13 @@
 ///
 /// * a variable: `${TOKEN}`, `$TOKEN`, `$(pass show x)`, `%TOKEN%`, `{{ token }}`, `os.environ["TOKEN"]`, `process.env.TOKEN`
 /// * a blank to fill in: `<your token>`, where nothing but letters stands between the brackets
+/// * a call that brings it: `prompt()`, `getpass.getpass();`, `vault::read()?`
 /// * nothing but stars, dots or `x`: `********`
 ///
 /// Of a value that ends at a blank the text goes on behind it, so that `<your` is known for what it is.
 pub(super) fn is_one(value: &str, behind: &str) -> bool {
     let value = value.trim_end_matches([',', ';', '.', ')']);
-    is_variable(value) || is_blank(value, behind) || is_covered(value)
+    is_variable(value) || is_call(value) || is_blank(value, behind) || is_covered(value)
 }
 
 /// Whether the object that is the value of such a field describes it, as JSON Schema does: `{"type": "string", …}`.
@@ -35,6 +36,16 @@ fn is_variable(value: &str) -> bool {
         || inside("%", "%").is_some_and(is_named)
         || inside("$", "").is_some_and(is_named)
         || ENVIRONMENTS.iter().any(|start| value.starts_with(start))
+}
+
+/// A path of names with nothing between its brackets, of which the closing one was taken off.
+fn is_call(value: &str) -> bool {
+    let path = value.trim_end_matches([')', '?', '!']).strip_suffix('(');
+    path.is_some_and(|path| {
+        path.len() >= 3
+            && path.starts_with(|c: char| c.is_ascii_alphabetic())
+            && path.bytes().all(|b| b.is_ascii_alphabetic() || b"_.:".contains(&b))
+    })
 }
 
 fn is_blank(value: &str, behind: &str) -> bool {
@@ -103,6 +114,9 @@ mod tests {
             "xxxx",
             "os.environ[\"TOKEN\"]",
             "process.env.TOKEN;",
+            "prompt();",
+            "getpass.getpass()",
+            "vault::read()?;",
             "<token>",
             "<API-KEY>",
         ] {
@@ -123,6 +137,9 @@ mod tests {
             "xX12",
             "**bold**",
             "environment",
+            "hunter2()",
+            "a()",
+            "p(a)ss()",
             "",
             "x",
             "abc",

@@ -233,3 +233,19 @@ fn a_price_map_is_imported_listed_and_compared() {
     let same = run(&["price", "diff", "builtin", "builtin"]);
     assert_eq!((same.code, same.out.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_reader_that_has_enough_is_no_fault() {
+    for format in ["csv", "json", "jsonl", "table"] {
+        let mut child = command(&["price", "list", "--format", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The list is longer than what a pipe holds.
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*told), (Some(0), ""), "{format}");
+    }
+}

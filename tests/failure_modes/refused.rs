@@ -45,14 +45,17 @@ fn calls_beyond_the_limit_of_open_ones_are_refused_or_counted() {
     let subscriber = tracing_subscriber::registry().with(audit.layer());
     let open = [(); 2].map(|()| audit.start(CallStart::new("chat")).unwrap());
     assert_eq!(refusal(&audit), Some("too_many_open_calls"));
-    assert_eq!(audit.health().dropped, 0, "what is refused is not lost");
+    let health = audit.health();
+    assert_eq!(health.dropped, 0, "what is refused is not lost");
+    assert_eq!(health.calls_refused, 1);
     let counted = CallStart::new("chat").on_failure(OnFailure::DropAndCount);
     audit.start(counted).unwrap().finish().unwrap();
     tracing::subscriber::with_default(subscriber, || {
         let span = tracing::info_span!("call", gen_ai.operation.name = "chat");
         assert!(span.audit_user("anna").is_err(), "it is not audited");
     });
-    assert_eq!(audit.health().dropped, 2);
+    let health = audit.health();
+    assert_eq!((health.dropped, health.calls_refused), (2, 1));
     for call in open {
         call.finish().unwrap();
     }

@@ -251,6 +251,7 @@ impl AuditHttp {
         match refused {
             None => Ok(call),
             Some(refused) => {
+                self.recorder.count_refusal();
                 call.set_fed(Fed::Failed);
                 Err(refused)
             }
