@@ -44,7 +44,9 @@ fn is_call(value: &str) -> bool {
     path.is_some_and(|path| {
         path.len() >= 3
             && path.starts_with(|c: char| c.is_ascii_alphabetic())
-            && path.bytes().all(|b| b.is_ascii_alphabetic() || b"_.:".contains(&b))
+            && path
+                .bytes()
+                .all(|b| b.is_ascii_alphabetic() || b"_.:".contains(&b))
     })
 }
 

@@ -80,6 +80,16 @@ fn the_figures_of_a_call_on_its_way() {
         "a collector takes it into files",
         processor_time("file.yaml") - receiving,
     );
+    let json = |(_, item): &(Value, Value)| item.to_string().len() as u64;
+    let (logged, traced) = (gateway.log_records(), gateway.spans());
+    say_bytes(
+        "its log record in the collector's file",
+        logged.iter().map(json).sum(),
+    );
+    say_bytes(
+        "its span in the collector's file",
+        traced.iter().map(json).sum(),
+    );
 }
 
 fn make_calls(audit: &Auditor) {

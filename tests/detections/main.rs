@@ -5,6 +5,8 @@
 //! anew with `LLM_AUDIT_BLESS=1`. With `LLM_AUDIT_DETECTION_FORMS=DIRECTORY` the same records are written there as well,
 //! in each format that a pipeline of names exists for.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod forms;
 mod records;
 mod scenarios;

@@ -3,7 +3,8 @@
 //!
 //! Its model is an emulator on loopback inside the process, so that it needs neither an account nor a network beyond the
 //! collector. `OTEL_EXPORTER_OTLP_ENDPOINT` and `OTEL_EXPORTER_OTLP_HEADERS` say where records, spans and metrics go,
-//! `LLM_AUDIT_DATA_DIR` where the spool is, `LLM_AUDIT_KEYRING` which keys; without a keyring it makes one beside the spool.
+//! `LLM_AUDIT_DATA_DIR` where the spool is, `LLM_AUDIT_KEYRING` where the keyring is, which it makes
+//! where there is none.
 
 use std::io;
 use std::time::Duration;
@@ -38,11 +39,10 @@ pub(crate) async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let meters = SdkMeterProvider::builder()
         .with_reader(reader.build())
         .build();
-    let builder = match std::env::var_os("LLM_AUDIT_KEYRING") {
-        Some(path) => Auditor::builder().keyring(path),
-        None => Auditor::builder().generate_keyring(),
-    };
-    let audit = builder.meter(meters.meter("llm_audit")).build()?;
+    let audit = Auditor::builder()
+        .generate_keyring()
+        .meter(meters.meter("llm_audit"))
+        .build()?;
     tracing_subscriber::registry().with(audit.layer()).init();
     audit.verify_installed()?;
 
