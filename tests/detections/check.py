@@ -24,7 +24,7 @@ from sigma.processing.pipeline import ProcessingPipeline
 from sigma.validation import SigmaValidator
 from sigma.validators.core import validators
 
-from languages import Esql, Kql, Lucene, Splunk
+from languages import Esql, Kql, Lucene, Splunk, SplunkCim
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -34,7 +34,7 @@ RULES = sorted((DETECTIONS / "rules").glob("*.yml"))
 # File of queries: its pipeline, its language, and whether that knows correlations.
 TARGETS = {
     "splunk.spl": ("splunk", Splunk, True),
-    "splunk-cim.spl": ("splunk-cim", Splunk, True),
+    "splunk-cim.spl": ("splunk-cim", SplunkCim, True),
     "elastic.lucene": ("elastic", Lucene, False),
     "elastic.esql": ("elastic", Esql, True),
     "elastic-ecs.esql": ("elastic-ecs", Esql, True),

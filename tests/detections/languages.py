@@ -11,10 +11,24 @@ from sigma.correlations import SigmaCorrelationConditionOperator as Operator
 
 
 class Splunk(SplunkBackend):
-    value_sum_aggregation_expression = {
-        "stats": "| bin _time span={timespan}\n| stats sum({field}) as value_sum by _time{groupby}"
-    }
+    """Counts and sums take each record once, since it may have been delivered twice."""
+
     value_sum_condition_expression = {"stats": "| search value_sum {op} {count}"}
+
+
+class SplunkCim(Splunk):
+    pass
+
+
+def _each_once(language, record_id):
+    window = f"| dedup {record_id}\n| bin _time span={{timespan}}\n"
+    for kind, expression in (("event_count", "count"), ("value_sum", "sum({field})")):
+        stats = f"| stats {expression} as {kind} by _time{{groupby}}"
+        setattr(language, f"{kind}_aggregation_expression", {"stats": window + stats})
+
+
+_each_once(Splunk, "llm_audit.record.id")
+_each_once(SplunkCim, "event_id")
 
 
 class Esql(ESQLBackend):
