@@ -9,6 +9,9 @@ mod application;
 #[path = "../support/collector.rs"]
 mod collector;
 mod figures;
+#[path = "../support/jaeger.rs"]
+#[allow(dead_code, reason = "each test needs its share of it")]
+mod jaeger;
 #[path = "../support/part.rs"]
 #[allow(dead_code, reason = "each test needs its share of it")]
 mod part;
@@ -20,6 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use collector::Collector;
+use jaeger::Jaeger;
 use part::{Part, Player};
 use serde_json::Value;
 
@@ -28,20 +32,21 @@ fn what_the_application_records_is_at_the_collector_when_it_has_been_stopped() {
     if Part::of_this_process().is_some() {
         return play();
     }
-    let Some(collector) = Collector::absent() else {
+    let (Some(collector), Some(mut jaeger)) = (Collector::absent(), Jaeger::absent()) else {
         return;
     };
-    let nowhere = [
+    let otlp = jaeger.otlp();
+    let variables = [
         ("LLM_AUDIT_INGEST_TOKEN", TOKEN),
-        ("LLM_AUDIT_JAEGER", "127.0.0.1:9"),
+        ("LLM_AUDIT_JAEGER", otlp.as_str()),
         ("LLM_AUDIT_PROMETHEUS", "http://127.0.0.1:9"),
         ("LLM_AUDIT_COLLECTOR_METRICS", "none"),
         ("LLM_AUDIT_LISTEN", "127.0.0.1"),
     ];
-    let mut collector = collector.configured("deploy/collector.yaml", &nowhere);
+    let mut collector = collector.configured("deploy/collector.yaml", &variables);
     let spool = tempfile::tempdir().unwrap();
 
-    // Nothing waits for anything: the application is there before its collector.
+    // Nothing waits for anything: the application is there before its collector, and that before Jaeger.
     let application = start(&collector, spool.path());
     until("its keyring is there", || {
         spool.path().join("keyring.json").exists()
@@ -64,6 +69,13 @@ fn what_the_application_records_is_at_the_collector_when_it_has_been_stopped() {
         .filter_map(|one| one["user.id"].as_str())
         .collect();
     assert_eq!(users, ["anna", "ben", "dora"].into());
+
+    jaeger.start();
+    let recorded = records
+        .values()
+        .filter(|one| one["llm_audit.kind"] == "call");
+    let shown = jaeger.wait_for("shop", recorded.count());
+    assert!(shown.iter().all(|span| span.tags.contains_key("user.hash")));
 }
 
 /// The application, with the environment that its container has.
