@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks collector-config/deploy: what reads it takes it, and it is as closed as it says.
 
-    check.py --compose PROGRAM --kustomize PROGRAM
+    check.py --compose PROGRAM --kustomize PROGRAM --promtool PROGRAM
 
 The Compose file is read by the loader of the Compose Specification, the manifests are built by kustomize and checked, every
 unknown field being an error, with the schemas of the oldest and the newest Kubernetes that are meant. Nothing is started.
@@ -10,6 +10,7 @@ unknown field being an error, with the schemas of the oldest and the newest Kube
 import argparse
 import copy
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,9 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--compose", required=True)
     arguments.add_argument("--kustomize", required=True)
+    arguments.add_argument("--promtool", required=True)
     arguments = arguments.parse_args()
+    check_prometheus(arguments.promtool)
     check_compose(arguments.compose)
     documents = check_kubernetes(arguments.kustomize)
     check_references(documents)
@@ -44,6 +47,17 @@ def main():
 def expect(holds, fault):
     if not holds:
         faults.append(fault)
+
+
+def check_prometheus(program):
+    """As it is mounted: the configuration of here, beside the alerts of everybody."""
+    with tempfile.TemporaryDirectory() as mounted:
+        for file in (DEPLOY / "prometheus.yaml", DEPLOY.parent / "prometheus" / "alerts.yaml"):
+            shutil.copy(file, mounted)
+        command = [program, "check", "config", f"{mounted}/prometheus.yaml"]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    expect(checked.returncode == 0, f"prometheus.yaml: {checked.stdout}{checked.stderr}")
+    print("prometheus.yaml: valid, with its alerts")
 
 
 def check_compose(program):
