@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .api_key("sk-proj-0123456789abcdefghijklmnop")
         .before(&json!({ "model": "gpt-4o", "client_secret": "hunter2-before" }))?
         .updated(&json!({ "model": "gpt-4o-mini", "headers": [{ "name": "Authorization", "value": "Bearer hunter2-after" }] }))?
+        .metadata(&json!({ "ticket": "OPS-7" }))?
         .record()?;
     audit
         .access("login", AccessOutcome::Denied)
@@ -53,6 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let change = of_kind("change").ok_or("the change is recorded")?;
     assert_eq!(change["id"], id.to_string());
     assert_eq!(change["before_value"]["model"], "gpt-4o");
+    assert!(change["record"].to_string().contains("OPS-7"));
     assert!(
         change["changed_by_api_key"]
             .to_string()

@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .durability(Durability::Strict);
     let mut call = audit.start(start)?;
     call.input(&[json!({ "role": "user", "content": "What is the capital of France?" })])?;
+    call.metadata(&json!({ "team": "search" }))?;
     call.response(Provider::OpenAi, &answer())?;
     let answered = call.finish()?;
 

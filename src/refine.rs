@@ -166,6 +166,8 @@ impl Gate {
             forms,
             hasher: &identified.hasher,
         };
+        let metadata = call.metadata.as_ref();
+        let metadata = values::of_call(&identified.hasher, forms.metadata, metadata);
         let (action, outcome, finish_reasons) = (action(call), texts.outcome(), texts.reasons());
         let names = Names::of(&self.models, &call.request, &call.response);
         let body = CallRef {
@@ -192,7 +194,10 @@ impl Gate {
             sanitization: &call.sanitization,
         };
         let record = RecordRef {
-            envelope: envelope(call, identified, forms),
+            envelope: EnvelopeRef {
+                metadata: metadata.as_ref(),
+                ..envelope(call, identified, forms)
+            },
             body: BodyRef::Call(body),
         };
         take(&record, spans::shown(&forms.span))

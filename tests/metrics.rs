@@ -12,6 +12,7 @@ mod trail;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use llm_audit::sanitize::Sanitizer;
 use llm_audit::{Auditor, CallStart, Drained, Provider};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, HistogramDataPoint, MetricData};
@@ -63,6 +64,10 @@ fn values(data: &AggregatedMetrics) -> BTreeMap<String, f64> {
         AggregatedMetrics::F64(MetricData::Histogram(histogram)) => histogram
             .data_points()
             .map(|point| (named(point.attributes()), point.sum()))
+            .collect(),
+        AggregatedMetrics::F64(MetricData::Sum(sum)) => sum
+            .data_points()
+            .map(|point| (named(point.attributes()), point.value()))
             .collect(),
         AggregatedMetrics::U64(MetricData::Gauge(gauge)) => gauge
             .data_points()
@@ -131,6 +136,13 @@ fn calls_are_measured_as_the_conventions_say_and_health_is_observed() {
     let tokens = &collected["gen_ai.client.token.usage [{token}]"];
     assert_eq!(tokens[&format!("{call} gen_ai.token.type=input")], 100.0);
     assert_eq!(tokens[&format!("{call} gen_ai.token.type=output")], 20.0);
+    let costs = &collected["llm_audit.cost.usd [{USD}]"];
+    assert_eq!(costs.len(), 1, "only what is known is a cost: {costs:?}");
+    // 3 and 15 dollars for a million.
+    assert!((costs[call] - 0.0006).abs() < 1e-12, "{costs:?}");
+    let unpriced = &collected["llm_audit.cost.unknown [{call}]"];
+    let of_no_model = "gen_ai.operation.name=chat gen_ai.provider.name=openai llm_audit.cost.reason=unknown_model";
+    assert_eq!(unpriced, &BTreeMap::from([(of_no_model.to_owned(), 1.0)]));
     let durations = &collected["gen_ai.client.operation.duration [s]"];
     assert!(durations[call] > 0.0 && durations[call] < 60.0);
     let failed = "error.type=_OTHER gen_ai.operation.name=chat gen_ai.provider.name=openai";
@@ -164,6 +176,34 @@ fn calls_are_measured_as_the_conventions_say_and_health_is_observed() {
     drop(audit);
     let gone = meters.collect();
     assert!(!gone.contains_key("llm_audit.spool.limit [By]"), "{gone:?}");
+}
+
+#[test]
+fn what_the_sanitizer_found_is_counted_by_class_and_an_agent_has_no_cost() {
+    let (directory, meters) = (tempfile::tempdir().unwrap(), Meters::new());
+    let audit = Auditor::builder()
+        .data_dir(directory.path())
+        .generate_keyring()
+        .without_sender()
+        .json_lines()
+        .meter(meters.provider.meter("llm_audit"))
+        .build()
+        .unwrap();
+    let sanitizer = Sanitizer::default();
+    for text in ["anna@example.com and ben@example.com", "nobody"] {
+        let mut call = audit.start(CallStart::new("chat")).unwrap();
+        call.sanitization(&sanitizer.sanitize(text));
+        call.finish().unwrap();
+    }
+    let agent = CallStart::new("invoke_agent").model("researcher");
+    audit.start(agent).unwrap().finish().unwrap();
+    let collected = meters.collect();
+    let found = &collected["llm_audit.sanitization.matches [{match}]"];
+    let applied = "llm_audit.sanitization.class=email llm_audit.sanitization.status=applied";
+    assert_eq!(found, &BTreeMap::from([(applied.to_owned(), 2.0)]));
+    let unpriced = &collected["llm_audit.cost.unknown [{call}]"];
+    assert_eq!(unpriced.values().sum::<f64>(), 2.0, "{unpriced:?}");
+    assert!(!collected.contains_key("llm_audit.cost.usd [{USD}]"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Putting an auditor together.
 
+mod body;
 mod gate;
 
 use std::fs::DirBuilder;
@@ -21,7 +22,7 @@ use super::flusher::{Cadence, Flusher};
 use super::json_lines::{Echo, JsonLines};
 use super::keyring_file::{self, KeyringFileError};
 use super::metrics::Metrics;
-use super::otlp::{Destination, Destinations};
+use super::otlp::{Destination, Destinations, LogBody};
 use super::policy_choice::PolicyChoice;
 use super::pulse::Pulse;
 use super::recorder::{Recorder, Spans};
@@ -122,6 +123,7 @@ pub struct AuditorBuilder {
     policy: PolicyChoice,
     destinations: Destinations,
     delivery: Delivery,
+    log_body: Option<LogBody>,
     lines: Lines,
     spool: JournalOptions,
     cadence: Cadence,
@@ -162,6 +164,7 @@ impl AuditorBuilder {
             policy: PolicyChoice::Default,
             destinations: Destinations::default(),
             delivery: Delivery::Otlp,
+            log_body: None,
             lines: Lines::Off,
             spool: JournalOptions::default(),
             cadence: Cadence {
@@ -288,6 +291,7 @@ impl AuditorBuilder {
     ///
     /// * `gen_ai.client.token.usage`, `gen_ai.client.operation.duration` and
     ///   `gen_ai.client.operation.time_to_first_chunk`, histograms as the OpenTelemetry GenAI conventions have them
+    /// * `llm_audit.cost.usd` and `llm_audit.cost.unknown`, `llm_audit.sanitization.matches`
     /// * `llm_audit.record.written`, `.dropped`, `.delivered`, `.dead_letter`, `.undelivered` and
     ///   `.oldest_undelivered.age`; `llm_audit.call.open`; `llm_audit.delivery.failed`; `llm_audit.spool.usage`, `.limit` and
     ///   `.sync.failed`: what [`Auditor::health`] says
@@ -576,7 +580,7 @@ impl AuditorBuilder {
             return Ok(None);
         }
         let target = |signal| self.destinations.target(signal, &self.environment);
-        let config = SenderConfig::new(
+        let mut config = SenderConfig::new(
             target(Signal::Logs)?,
             target(Signal::Traces)?,
             data_dir.join("dead-letter"),
@@ -585,6 +589,7 @@ impl AuditorBuilder {
                 Spans::Always | Spans::Auto => sender::Spans::Sent,
             },
         );
+        config.log_body = self.chosen_log_body()?;
         Ok(Some(config))
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::guard::{GuardError, lost};
 use super::layer::AuditError;
 use super::recorder::Recorder;
-use crate::record::{Access, AccessOutcome, Body, Envelope, Label, RawText, RecordId};
+use crate::record::{Access, AccessOutcome, Body, Envelope, JsonText, Label, RawText, RecordId};
 use crate::refine::CapturedChange;
 
 /// A change that is about to be recorded; made by [`Auditor::change`](crate::Auditor::change).
@@ -87,6 +87,17 @@ impl ChangeRecord {
         Ok(self)
     }
 
+    /// What else the record is to say, as an object. It leaves with secrets and personal data masked unless a policy says
+    /// otherwise, and a note of its size where it is longer than 16 KiB.
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`].
+    pub fn metadata<T: Serialize + ?Sized>(mut self, metadata: &T) -> Result<Self, AuditError> {
+        let metadata = to_value("the metadata", metadata)?;
+        self.envelope.metadata = Some(JsonText::or_note(&metadata));
+        Ok(self)
+    }
+
     /// Writes the record; it survives a killed process when this returns.
     ///
     /// # Errors
@@ -156,6 +167,17 @@ impl AccessRecord {
     pub fn client_address(mut self, address: &str) -> Self {
         self.envelope.actor.client_address = Some(Label::clip(address));
         self
+    }
+
+    /// What else the record is to say, as an object. It leaves with secrets and personal data masked unless a policy says
+    /// otherwise, and a note of its size where it is longer than 16 KiB.
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`].
+    pub fn metadata<T: Serialize + ?Sized>(mut self, metadata: &T) -> Result<Self, AuditError> {
+        let metadata = to_value("the metadata", metadata)?;
+        self.envelope.metadata = Some(JsonText::or_note(&metadata));
+        Ok(self)
     }
 
     /// Writes the record; it survives a killed process when this returns.

@@ -8,6 +8,7 @@
 //! | `LLM_AUDIT_DATA_DIR` | directory of spool, keyring and JSON lines |
 //! | `LLM_AUDIT_KEYRING` | path of the keyring file |
 //! | `LLM_AUDIT_POLICY` | path of the policy file: what may leave |
+//! | `LLM_AUDIT_LOG_BODY` | body of log records: `text`, `ocsf`, `ecs`, `cef`, `leef`; see [`LogBody`](super::otlp::LogBody) |
 //! | `LLM_AUDIT_DISABLED` | `true` switches recording off, which is itself recorded |
 //!
 //! What the code sets wins over the environment. Paths may be any bytes; the rest is UTF-8, and an auditor that reads

@@ -300,6 +300,19 @@ impl CallGuard {
         Ok(self)
     }
 
+    /// What else the record is to say of the call; see
+    /// [`AuditSpanExt::audit_metadata`](crate::AuditSpanExt::audit_metadata).
+    ///
+    /// # Errors
+    /// [`AuditError::NotJson`].
+    pub fn metadata<T: Serialize + ?Sized>(
+        &mut self,
+        metadata: &T,
+    ) -> Result<&mut Self, AuditError> {
+        self.call().metadata = Some(content("the metadata", metadata)?);
+        Ok(self)
+    }
+
     /// The request as the provider's API takes it.
     ///
     /// # Errors

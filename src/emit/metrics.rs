@@ -5,6 +5,9 @@
 //! | `gen_ai.client.token.usage` | histogram | `{token}` | *call*, `gen_ai.token.type` | tokens of one call: `input` (cached included), `output` (reasoning included) |
 //! | `gen_ai.client.operation.duration` | histogram | `s` | *call*, `error.type` | from a call's start to its end |
 //! | `gen_ai.client.operation.time_to_first_chunk` | histogram | `s` | *call* | to the first piece of a streamed answer |
+//! | `llm_audit.cost.usd` | counter | `{USD}` | *call* | what calls cost, in US dollars, where that is known |
+//! | `llm_audit.cost.unknown` | counter | `{call}` | *call*, `llm_audit.cost.reason` | inferences of which it is not |
+//! | `llm_audit.sanitization.matches` | counter | `{match}` | `llm_audit.sanitization.class`, `llm_audit.sanitization.status` | values found before sending: `applied` where replaced |
 //! | `llm_audit.record.written` | counter | `{record}` | `llm_audit.kind`, `llm_audit.status` | records written to the spool; a status where it is a call |
 //! | `llm_audit.record.dropped` | observable counter | `{record}` | | records that could not be written |
 //! | `llm_audit.record.delivered` | observable counter | `{record}` | `llm_audit.signal` | acknowledged by the receiver, as `log` and as `span` |
@@ -21,7 +24,8 @@
 //! *call*: `gen_ai.operation.name`, `gen_ai.provider.name`, `gen_ai.request.model`, `gen_ai.response.model`,
 //! `server.address`, `server.port`, each where it is known. Names, units and boundaries of the first three are those of the
 //! OpenTelemetry GenAI conventions as they ship (November 2026; histograms of tokens and of operations, which later drafts
-//! rename). Agents and tools have a duration and no tokens: those belong to the calls inside.
+//! rename). Agents and tools have a duration, and neither tokens nor cost: those belong to the calls inside. Cost is a
+//! floating-point number here, for dashboards; ledgers take the exact amounts of the records.
 //!
 //! No metric names a user, a session or a conversation, or holds content or a hash. An `error.type` that is no word of low
 //! cardinality is `_OTHER`.
@@ -32,7 +36,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 
 use super::health::Health;
-use crate::record::{BodyRef, RecordRef, Status, Usage, attribute};
+use crate::record::{BodyRef, CostRef, RecordRef, Sanitization, Status, Usage, attribute};
 
 /// What is measured as it happens.
 #[derive(Debug)]
@@ -41,6 +45,9 @@ pub(crate) struct Metrics {
     tokens: Histogram<u64>,
     duration: Histogram<f64>,
     first_chunk: Histogram<f64>,
+    cost: Counter<f64>,
+    unpriced: Counter<u64>,
+    found: Counter<u64>,
     written: Counter<u64>,
 }
 
@@ -56,6 +63,16 @@ struct MeasuredCall {
     usage: Usage,
     duration_ns: Option<u64>,
     time_to_first_chunk_ns: Option<u64>,
+    cost: MeasuredCost,
+    /// How many values of which class were found, and what was done.
+    found: Vec<(u64, [KeyValue; 2])>,
+}
+
+enum MeasuredCost {
+    /// That of what is no inference.
+    None,
+    Unknown(KeyValue),
+    Usd(f64),
 }
 
 impl Metrics {
@@ -73,10 +90,14 @@ impl Metrics {
             .with_unit("{token}")
             .with_description("Number of input and output tokens used.")
             .with_boundaries(TOKENS.to_vec());
-        let written = meter
-            .u64_counter("llm_audit.record.written")
-            .with_unit("{record}")
-            .with_description("Audit records written to the spool.");
+        let cost = meter
+            .f64_counter("llm_audit.cost.usd")
+            .with_unit("{USD}")
+            .with_description("What LLM calls cost, in US dollars, where that is known.");
+        let counter = |name, unit, what| {
+            let counter = meter.u64_counter(name).with_unit(unit);
+            counter.with_description(what).build()
+        };
         Self {
             tokens: tokens.build(),
             duration: seconds(
@@ -87,7 +108,22 @@ impl Metrics {
                 "gen_ai.client.operation.time_to_first_chunk",
                 "Time to receive the first chunk of a streamed answer.",
             ),
-            written: written.build(),
+            cost: cost.build(),
+            unpriced: counter(
+                "llm_audit.cost.unknown",
+                "{call}",
+                "LLM calls whose cost is not known.",
+            ),
+            found: counter(
+                "llm_audit.sanitization.matches",
+                "{match}",
+                "Personal data and secrets found before sending.",
+            ),
+            written: counter(
+                "llm_audit.record.written",
+                "{record}",
+                "Audit records written to the spool.",
+            ),
             meter,
         }
     }
@@ -114,6 +150,18 @@ impl Metrics {
                 self.tokens.record(count, &attributes);
                 attributes.pop();
             }
+        }
+        match &call.cost {
+            MeasuredCost::None => {}
+            MeasuredCost::Unknown(reason) => {
+                attributes.push(reason.clone());
+                self.unpriced.add(1, &attributes);
+                attributes.pop();
+            }
+            MeasuredCost::Usd(amount) => self.cost.add(*amount, &attributes),
+        }
+        for (count, class) in &call.found {
+            self.found.add(*count, class);
         }
         if let Some(nanos) = call.duration_ns {
             attributes.extend(call.error_type.clone());
@@ -215,12 +263,43 @@ impl Measured {
             usage: *call.usage,
             duration_ns: call.duration_ns,
             time_to_first_chunk_ns: call.response.time_to_first_chunk_ns,
+            cost: MeasuredCost::of(call.cost),
+            found: found(call.sanitization),
         };
         Self {
             written,
             call: Some(call),
         }
     }
+}
+
+impl MeasuredCost {
+    fn of(cost: CostRef<'_>) -> Self {
+        match cost {
+            CostRef::Known { exact, .. } => Self::Usd(exact.to_f64()),
+            CostRef::Unknown {
+                reason: NO_INFERENCE,
+            } => Self::None,
+            CostRef::Unknown { reason } => Self::Unknown(KeyValue::new(
+                attribute::COST_REASON.name,
+                reason.to_owned(),
+            )),
+        }
+    }
+}
+
+fn found(sanitization: &Sanitization) -> Vec<(u64, [KeyValue; 2])> {
+    let classes = sanitization.classes.iter();
+    classes
+        .map(|(class, count)| {
+            let status = sanitization.status.as_str();
+            let class = [
+                KeyValue::new(CLASS, class.as_str().to_owned()),
+                KeyValue::new(attribute::SANITIZATION_STATUS.name, status),
+            ];
+            (*count, class)
+        })
+        .collect()
 }
 
 /// Whether a class of errors is a name, and no text.
@@ -327,6 +406,10 @@ const TOKENS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
+/// The attribute of a class; in a record it is part of the name, and there are as many counts as classes.
+const CLASS: &str = "llm_audit.sanitization.class";
+/// Why there is no cost of an agent or a tool.
+const NO_INFERENCE: &str = "not_an_inference";
 /// `error.type` of an error whose class is none of low cardinality.
 const OTHER: &str = "_OTHER";
 const LONGEST_WORD: usize = 64;

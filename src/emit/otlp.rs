@@ -1,4 +1,4 @@
-//! OTLP: where records are sent, and how.
+//! OTLP: where records are sent, how, and what stands in the body of a log record ([`LogBody`]).
 //!
 //! What the code sets wins over the environment; what is set for one signal wins over what is set for both. Whatever is
 //! set and not understood is an error that names it.
@@ -27,6 +27,7 @@
 //! **Certificates** are read again for every connection: one that is exchanged on disk is taken up with the next.
 
 mod choice;
+mod log_body;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use self::choice::Destinations;
+pub use self::log_body::{LogBody, UnknownLogBody};
 
 /// Where records go, and how. What is not set is taken from the environment, else it is the default.
 ///

@@ -262,6 +262,8 @@ pub struct CapturedCall {
     pub input: Option<Content>,
     /// The tool definitions.
     pub tools: Option<Content>,
+    /// What else the application says of it.
+    pub metadata: Option<Content>,
     /// What was found in what was sent, and replaced.
     pub sanitization: Sanitization,
     /// How it ended.
@@ -318,6 +320,7 @@ impl CapturedCall {
             system_prompt: None,
             input: None,
             tools: None,
+            metadata: None,
             sanitization: Sanitization::skipped(),
             ending: Ending::Unseen,
             duration_ns: None,
@@ -348,13 +351,14 @@ impl CapturedCall {
             system_prompt,
             input,
             tools,
+            metadata,
             sanitization,
             ending,
             duration_ns,
             identified,
             before,
         } = self;
-        let contents = [system_prompt, input, tools, &mut response.output];
+        let contents = [system_prompt, input, tools, metadata, &mut response.output];
         for content in contents.into_iter().filter_map(Option::take) {
             let (Content::Json(mut text) | Content::Bytes(mut text)) = content;
             text.wipe();

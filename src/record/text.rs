@@ -206,6 +206,18 @@ impl JsonText {
         &self.0
     }
 
+    /// The text of a value, or where it would be too long, of a note that says how long.
+    pub(crate) fn or_note(value: &serde_json::Value) -> Self {
+        Self::from_value(value).unwrap_or_else(|error| {
+            let bytes = match error {
+                TextError::TooLong { length, .. } => length,
+                TextError::NotJson { .. } => 0,
+            };
+            let note = serde_json::json!({ "llm_audit.omitted": "too_long", "bytes": bytes });
+            Self::from_value(&note).expect("the note is short")
+        })
+    }
+
     /// The value.
     #[must_use]
     pub fn to_value(&self) -> serde_json::Value {

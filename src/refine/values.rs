@@ -4,8 +4,25 @@ use serde_json::Value;
 
 use crate::policy::ContentForm;
 use crate::record::keyring::ContentHasher;
-use crate::record::{Content, HashField, JsonText, TextError};
+use crate::record::{Content, HashField, JsonText};
 use crate::sanitize;
+
+/// The metadata of a call in the form in which they leave. What is no object becomes the `value` of one.
+pub(super) fn of_call(
+    hasher: &ContentHasher,
+    form: ContentForm,
+    metadata: Option<&Content>,
+) -> Option<JsonText> {
+    let value = match metadata? {
+        Content::Json(raw) => serde_json::from_slice(raw.as_bytes()).ok()?,
+        Content::Bytes(raw) => Value::from(String::from_utf8_lossy(raw.as_bytes())),
+    };
+    let object = match value {
+        Value::Object(_) => value,
+        other => serde_json::json!({ "value": other }),
+    };
+    settled(hasher, form, HashField::Metadata, object)
+}
 
 /// A value in the form in which it leaves. One that is too long is replaced by a note of its length.
 pub(super) fn settled(
@@ -25,12 +42,5 @@ pub(super) fn settled(
         ContentForm::Redact => sanitize::mask_secrets(value).value,
         ContentForm::DangerPlain => value,
     };
-    Some(JsonText::from_value(&value).unwrap_or_else(|error| {
-        let bytes = match error {
-            TextError::TooLong { length, .. } => length,
-            TextError::NotJson { .. } => 0,
-        };
-        let note = serde_json::json!({ "llm_audit.omitted": "too_long", "bytes": bytes });
-        JsonText::from_value(&note).expect("the note is short")
-    }))
+    Some(JsonText::or_note(&value))
 }

@@ -28,6 +28,8 @@ pub enum Meaning {
     Input,
     /// Input tokens.
     InputTokens,
+    /// What else the application says of the call: a JSON object as text.
+    Metadata,
     /// The kind of call; a span that has this field is audited.
     Operation,
     /// Messages received: content.
@@ -272,6 +274,7 @@ const NAMES: &[(&str, Meaning)] = &[
     ),
     ("gen_ai.user.id", Meaning::User),
     ("llm_audit.action", Meaning::Action),
+    ("llm_audit.metadata", Meaning::Metadata),
     ("llm_audit.service_tier", Meaning::ServiceTier),
     ("llm_audit.tenant", Meaning::Tenant),
     ("openai.response.service_tier", Meaning::ServiceTier),

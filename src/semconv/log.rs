@@ -6,7 +6,7 @@
 //! | `observed_time_unix_nano` | its end, or its start where no end was seen |
 //! | `severity_number`, `severity_text` | [`AuditRecord::severity`] |
 //! | `event_name` | `llm_audit.call`, `.change`, `.access`, `.system` |
-//! | `body` | one readable line |
+//! | `body` | one readable line, or the text that [`replace_body`](LogForm::replace_body) is given |
 //! | `trace_id`, `span_id`, `flags` (sampled) | its place in a trace |
 //! | `attributes` | every row of the attribute table that the record has, the stream number and the authentication code last |
 
@@ -27,6 +27,8 @@ pub struct LogForm {
     length: usize,
     /// The readable line, before it is put into the head.
     line: Vec<u8>,
+    /// Where the body begins in the head, which ends with it.
+    body_at: usize,
 }
 
 impl LogForm {
@@ -77,8 +79,14 @@ impl LogForm {
         out.extend_from_slice(facts.kind);
         self.line.clear();
         facts.write_line(&mut self.line);
-        out.bytes_head(BODY, bytes_field_len(self.line.len()));
-        out.bytes_field(STRING_VALUE, &self.line);
+        self.body_at = out.len();
+        write_body(out, &self.line);
+    }
+
+    /// Puts a text in the place of the readable line. It stands outside of the authentication code, as that does.
+    pub(crate) fn replace_body(&mut self, text: &str) {
+        self.head.truncate(self.body_at);
+        write_body(&mut self.head, text.as_bytes());
     }
 
     /// The bytes of the `LogRecord` message, in two pieces.
@@ -86,6 +94,11 @@ impl LogForm {
     pub fn pieces(&self) -> [&[u8]; 2] {
         [&self.head, &self.bytes[..self.length]]
     }
+}
+
+fn write_body(out: &mut Vec<u8>, text: &[u8]) {
+    out.bytes_head(BODY, bytes_field_len(text.len()));
+    out.bytes_field(STRING_VALUE, text);
 }
 
 /// One line for people. It names no user, and control characters of names are escaped, so that no value can forge another

@@ -45,7 +45,7 @@ mod ocsf;
 mod place;
 mod syslog;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod udm;
 
 pub use self::field_map::field_map;

@@ -24,7 +24,7 @@ fn line(format: Format, record: &AuditRecord) -> String {
 }
 
 /// Records of every kind whose texts try to end fields, lines and records, to hide, and to speak to terminals.
-fn hostile_record() -> impl Strategy<Value = AuditRecord> {
+pub(crate) fn hostile_record() -> impl Strategy<Value = AuditRecord> {
     (any_record(), prop::collection::vec(hostile_text(), 12)).prop_map(|(mut record, mut texts)| {
         let mut next = || texts.pop().unwrap_or_default();
         let mut label = || Some(Label::clip(&next()));

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use application::application;
 use collector::Collector;
 use far_side::{Events, FarSide};
+use llm_audit::otlp::LogBody;
 use llm_audit::{Auditor, Drained};
 use recorded::Recorded;
 use serde_json::Value;
@@ -73,6 +74,22 @@ fn splunk_gets_every_record_with_its_fields() {
         events.len(),
         "nothing went wrong, so nothing is there twice"
     );
+}
+
+#[test]
+fn splunk_gets_the_body_that_the_application_makes_as_the_event() {
+    let Some((mut splunk, mut collector)) = before_splunk() else {
+        return;
+    };
+    splunk.start();
+    collector.start();
+    let recorded = record_with(&collector, LogBody::Ocsf);
+    let events = splunk.wait_for(recorded.records.len());
+    for (id, copies) in &events {
+        let event: Value = serde_json::from_str(copies[0]["event"].as_str().unwrap()).unwrap();
+        assert_eq!(event["metadata"]["uid"], id.as_str());
+        assert_eq!(event["metadata"]["version"], "1.8.0");
+    }
 }
 
 #[test]
@@ -204,6 +221,10 @@ fn check(recorded: &Recorded, events: &Events) {
 
 /// What an application records, all of it delivered to the collector.
 fn record(collector: &Collector) -> Recorded {
+    record_with(collector, LogBody::Text)
+}
+
+fn record_with(collector: &Collector, body: LogBody) -> Recorded {
     let directory = tempfile::tempdir().unwrap();
     let audit = Auditor::builder()
         .service("billing")
@@ -211,6 +232,7 @@ fn record(collector: &Collector) -> Recorded {
         .generate_keyring()
         .endpoint(&collector.endpoint())
         .header("authorization", &format!("Bearer {TOKEN}"))
+        .log_body(body)
         .json_lines()
         .build()
         .unwrap();
@@ -251,4 +273,4 @@ const REQUIRED: [(&str, &str); 7] = [
     ("LLM_AUDIT_SPLUNK_TOKEN", "token"),
 ];
 /// Files with an exporter that the distribution could not be given; `distribution/full/manifest.yaml` says why.
-const NOT_BUILT: [&str; 4] = ["elastic", "s3", "secops", "syslog-cef"];
+const NOT_BUILT: [&str; 5] = ["elastic", "s3", "secops", "syslog-body", "syslog-cef"];

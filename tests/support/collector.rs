@@ -120,6 +120,22 @@ impl Collector {
         }
     }
 
+    /// Has it end by itself (SIGTERM), as a restart of its service does, and waits for that.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut process) = self.running.take() {
+            let number = process.id().to_string();
+            let told = Command::new("kill").arg(&number).status().unwrap();
+            assert!(told.success(), "no process {number}");
+            assert!(process.wait().unwrap().success());
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let process = self.running.as_mut();
+        process.is_some_and(|process| process.try_wait().unwrap().is_some())
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
@@ -195,16 +211,21 @@ impl Drop for Collector {
     }
 }
 
-/// Starts a program of the collector's kind; returns when it says that it is ready. Its ports were free when they were
-/// chosen; where a connection of somebody else has one for a moment, it is tried again.
+/// Starts a program of the collector's kind; returns when it says that it is ready.
 pub(crate) fn ready(command: &mut Command) -> Child {
+    ready_when(command, "Everything is ready")
+}
+
+/// Starts a program that says these words on its standard error when it is ready; returns then. Its ports were free when
+/// they were chosen; where a connection of somebody else has one for a moment, it is tried again.
+pub(crate) fn ready_when(command: &mut Command, words: &str) -> Child {
     let mut told = String::new();
     for _ in 0..ATTEMPTS {
-        match started(command) {
+        match started(command, words) {
             Ok(process) => return process,
-            Err(words) => told = words,
+            Err(said) => told = said,
         }
-        if !told.contains("address already in use") {
+        if !told.to_lowercase().contains("address already in use") {
             break;
         }
     }
@@ -212,13 +233,13 @@ pub(crate) fn ready(command: &mut Command) -> Child {
 }
 
 /// What it said, where it ended instead.
-fn started(command: &mut Command) -> Result<Child, String> {
+fn started(command: &mut Command, words: &str) -> Result<Child, String> {
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
     let mut told = BufReader::new(process.stderr.take().unwrap());
     let mut line = String::new();
     let mut before = String::new();
-    while !line.contains("Everything is ready") {
+    while !line.contains(words) {
         before += &std::mem::take(&mut line);
         if told.read_line(&mut line).unwrap() == 0 {
             process.wait().unwrap();

@@ -62,10 +62,11 @@ fn is_switch(value: &str) -> bool {
         .any(|word| value.eq_ignore_ascii_case(word))
 }
 
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
     "LLM_AUDIT_DATA_DIR",
     "LLM_AUDIT_DISABLED",
     "LLM_AUDIT_KEYRING",
+    "LLM_AUDIT_LOG_BODY",
     "LLM_AUDIT_POLICY",
 ];
 /// What the collector's configuration and its scripts read, and what tests do: how their variables begin.
@@ -117,6 +118,7 @@ mod tests {
             ("LLM_AUDIT_DATA_DIR", "a"),
             ("LLM_AUDIT_DISABLED", "TRUE"),
             ("LLM_AUDIT_KEYRING", "b"),
+            ("LLM_AUDIT_LOG_BODY", "cef"),
             ("LLM_AUDIT_CACHE", "c"),
             ("LLM_AUDIT_COLLECTOR_DIR", "c"),
             ("LLM_AUDIT_COLLECTOR_METRICS", "c"),

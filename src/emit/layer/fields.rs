@@ -32,9 +32,11 @@ impl FieldValue {
     /// A text in the form that its meaning asks for, so that it is copied once.
     pub(crate) fn of_text(meaning: Meaning, text: &str) -> Self {
         match meaning {
-            Meaning::Input | Meaning::Output | Meaning::SystemPrompt | Meaning::Tools => {
-                Self::Content(Content::of_text(text))
-            }
+            Meaning::Input
+            | Meaning::Metadata
+            | Meaning::Output
+            | Meaning::SystemPrompt
+            | Meaning::Tools => Self::Content(Content::of_text(text)),
             Meaning::StatusDescription => Self::Error(RawText::from(text)),
             _ => Self::Text(Label::clip(text)),
         }
@@ -55,7 +57,7 @@ impl<'a, K: FnMut(Meaning, FieldValue)> Collector<'a, K> {
     fn push(&mut self, field: &Field, value: impl FnOnce(Meaning) -> FieldValue) {
         if let Some(meaning) = self.callsite.meaning(field) {
             let value = value(meaning);
-            if matches!(value, FieldValue::Content(_)) {
+            if matches!(value, FieldValue::Content(_)) && meaning != Meaning::Metadata {
                 self.callsite.carry_content();
             }
             (self.keep)(meaning, value);
@@ -192,6 +194,7 @@ fn apply_content(call: &mut CapturedCall, meaning: Meaning, content: Content) {
             call.response.output = Some(content);
             answered(call);
         }
+        Meaning::Metadata => call.metadata = Some(content),
         Meaning::SystemPrompt => call.system_prompt = Some(content),
         Meaning::Tools => call.tools = Some(content),
         _ => {}

@@ -86,6 +86,14 @@ pub trait AuditSpanExt {
     /// [`AuditError::NotAudited`], [`AuditError::NotJson`].
     fn audit_tools<T: Serialize + ?Sized>(&self, tools: &T) -> Result<&Self, AuditError>;
 
+    /// What else the record is to say of the call, as an object: `&json!({"team": "search", "experiment": 7})`. It takes the
+    /// place of what was said before. It is no content: it leaves with secrets and personal data masked unless a policy
+    /// says otherwise, and a note of its size where it is longer than 16 KiB. What is no object becomes the `value` of one.
+    ///
+    /// # Errors
+    /// [`AuditError::NotAudited`], [`AuditError::NotJson`].
+    fn audit_metadata<T: Serialize + ?Sized>(&self, metadata: &T) -> Result<&Self, AuditError>;
+
     /// The request as the provider's API takes it: model, parameters, messages, system prompt and tools in one.
     ///
     /// # Errors
@@ -186,6 +194,12 @@ impl AuditSpanExt for Span {
     fn audit_tools<T: Serialize + ?Sized>(&self, tools: &T) -> Result<&Self, AuditError> {
         self.update_with("the tools", tools, |call, content| {
             call.tools = Some(content);
+        })
+    }
+
+    fn audit_metadata<T: Serialize + ?Sized>(&self, metadata: &T) -> Result<&Self, AuditError> {
+        self.update_with("the metadata", metadata, |call, content| {
+            call.metadata = Some(content);
         })
     }
 

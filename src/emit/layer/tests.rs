@@ -509,3 +509,45 @@ fn spans_of_a_crate_with_words_of_its_own_are_calls() {
     assert_eq!(call.request.delivery, Delivery::Stream);
     assert!(matches!(call.cost, Cost::Known { .. }));
 }
+
+#[test]
+fn metadata_leave_with_secrets_masked_as_an_object_however_they_are_told() {
+    let told = |work: fn(&Span)| {
+        let bench = Bench::new();
+        audited(&bench, || {
+            let call = info_span!(
+                "ask",
+                gen_ai.operation.name = "chat",
+                llm_audit.metadata = tracing::field::Empty
+            );
+            call.in_scope(|| work(&call));
+        });
+        let metadata = bench.call().record.envelope.metadata;
+        metadata.map(|text| text.as_str().to_owned())
+    };
+    let by_method = told(|call| {
+        let metadata = json!({ "team": "search", "contact": "anna@example.com", "run": 7 });
+        call.audit_metadata(&metadata).unwrap();
+    });
+    let shown = r#"{"contact":"<masked:email>","run":7,"team":"search"}"#;
+    assert_eq!(by_method.as_deref(), Some(shown));
+    let by_field = told(|call| {
+        call.record(
+            "llm_audit.metadata",
+            r#"{"team":"search","password":"hunter2"}"#,
+        );
+    });
+    let shown = r#"{"password":"<masked>","team":"search"}"#;
+    assert_eq!(by_field.as_deref(), Some(shown));
+    let no_object = told(|call| {
+        call.record("llm_audit.metadata", "experiment 7");
+    });
+    assert_eq!(no_object.as_deref(), Some(r#"{"value":"experiment 7"}"#));
+    let too_long = told(|call| {
+        call.audit_metadata(&json!({ "text": "a ".repeat(10_000) }))
+            .unwrap();
+    });
+    let note = r#"{"bytes":20011,"llm_audit.omitted":"too_long"}"#;
+    assert_eq!(too_long.as_deref(), Some(note));
+    assert_eq!(told(|_| {}), None);
+}

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::log_record::LogRecord;
+use crate::emit::otlp::LogBody;
 use crate::emit::spool::{Codes, Frame, Origin, SpanView};
 use crate::journal::{self, FrameIndex};
 use crate::record::Timestamp;
 use crate::record::rows;
-use crate::semconv::{LogForm, Signal, SpanForm, write_item, write_request_head};
+use crate::semconv::{Signal, SpanForm, write_item, write_request_head};
 
 /// How much goes into one request. A record that is larger goes alone.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +30,7 @@ pub(super) struct Batch {
     /// The frames' payloads, each complete: number and code stand last in it.
     kept: Vec<u8>,
     /// The record in hand.
-    log: LogForm,
+    log: LogRecord,
     /// The span in hand.
     span: SpanForm,
     items: Vec<Item>,
@@ -64,12 +66,12 @@ pub(super) enum Offered {
 }
 
 impl Batch {
-    pub(super) fn new(signal: Signal) -> Self {
+    pub(super) fn new(signal: Signal, body: LogBody) -> Self {
         Self {
             signal,
             body: Arc::default(),
             kept: Vec::new(),
-            log: LogForm::default(),
+            log: LogRecord::new(body),
             span: SpanForm::default(),
             items: Vec::new(),
             meta: Arc::new([]),
@@ -119,8 +121,12 @@ impl Batch {
         let Some(seal) = codes.seal(found, below) else {
             return Offered::Unknown;
         };
+        let origin = self.origin.as_ref();
+        let service = origin.and_then(|origin| origin.service.as_ref());
         let message = match (self.signal, frame.view) {
-            (Signal::Logs, _) if self.log.write_rows(frame.rows, &seal) => self.log.pieces(),
+            (Signal::Logs, _) if self.log.write(frame.rows, &seal, service, limits.bytes) => {
+                self.log.pieces()
+            }
             (Signal::Logs, _) => return Offered::Unknown,
             (Signal::Traces, SpanView::Sent(identity))
                 if self.span.write_rows(frame.rows, &seal, identity) =>

@@ -20,6 +20,7 @@ use super::verdict::{Refusal, Reply, Verdict, judge};
 use super::wire::Payload;
 use super::{Drained, SenderConfig, SenderError, Stop};
 use crate::clock::{Clock, Moment};
+use crate::emit::otlp::LogBody;
 use crate::emit::pulse::Pulse;
 use crate::emit::spool::{Consumer, Lane, Spool};
 use crate::semconv::Signal;
@@ -30,6 +31,7 @@ pub(super) struct Circumstances {
     pub(super) logs: Target,
     pub(super) traces: Target,
     pub(super) limits: Limits,
+    pub(super) log_body: LogBody,
     pub(super) in_flight: usize,
     pub(super) linger: Duration,
     pub(super) backoff: Backoff,
@@ -61,6 +63,7 @@ impl Circumstances {
                 records: config.batch_records,
                 bytes: config.batch_bytes,
             },
+            log_body: config.log_body,
             in_flight: config.in_flight.max(1),
             linger: config.linger,
             backoff: config.backoff,
@@ -172,7 +175,10 @@ impl Delivery {
             if let Some(rest) = self.lingers() {
                 return Left::Little { rest };
             }
-            let mut batch = self.spare.pop().unwrap_or_else(|| Batch::new(self.signal));
+            let mut batch = self
+                .spare
+                .pop()
+                .unwrap_or_else(|| Batch::new(self.signal, self.shared.log_body));
             match self.feed.next(&mut batch, self.limits) {
                 Found::Batch(lane) => {
                     let whole = 0..batch.len();

@@ -6,7 +6,8 @@
 //!   taken a record and all before it, or when a record that it refused for good is on disk as a [dead letter](dead_letter). What an answer
 //!   means is in the table of [`verdict`].
 //! * **At least once, byte for byte.** A request is put together once and sent again as it is. Records keep their bytes for
-//!   ever; receivers drop duplicates by record id. Halving a refused batch, and a crash, repeat records.
+//!   ever; receivers drop duplicates by record id. Halving a refused batch, and a crash, repeat records. What the body of a
+//!   log record is, is the [sender's setting](LogBody): a copy that another process sends has the body that is set there.
 //! * **One poisoned record holds nobody up.** A batch that is refused is halved down to single records.
 //! * **Several requests are under way at once**, as long as the receiver takes them, and one where it does not. They are
 //!   settled in their order; a receiver that is quicker with a later one has it earlier. Numbers tell the order.
@@ -32,6 +33,7 @@ mod feed;
 mod grpc;
 mod headers;
 mod http_form;
+mod log_record;
 #[cfg(any(feature = "cli", test))]
 pub(crate) mod probe;
 mod rpc_status;
@@ -64,6 +66,7 @@ pub(crate) use self::target::{Certificates, ClientCertificate, TargetConfig};
 
 use self::delivery::{Circumstances, supervise};
 use super::health::Health;
+use super::otlp::LogBody;
 use super::pulse::Pulse;
 use super::spool::Spool;
 use crate::clock::Clock;
@@ -92,11 +95,13 @@ pub(crate) struct SenderConfig {
     pub(crate) dead_letters: PathBuf,
     /// Whether records are sent as spans too.
     pub(crate) spans: Spans,
+    /// What the body of a log record is.
+    pub(crate) log_body: LogBody,
 }
 
 impl SenderConfig {
     /// The defaults: requests of at most 512 records and 2 MiB, 100 ms between those that are not full, pauses from
-    /// 250 ms to 30 s.
+    /// 250 ms to 30 s, readable lines as bodies.
     pub(crate) fn new(
         logs: TargetConfig,
         traces: TargetConfig,
@@ -116,6 +121,7 @@ impl SenderConfig {
             },
             dead_letters,
             spans,
+            log_body: LogBody::Text,
         }
     }
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use self::collector::Collector;
 use super::*;
-use crate::emit::otlp::{Compression, Protocol};
+use crate::emit::otlp::{Compression, LogBody, Protocol};
 use crate::emit::spool::{Consumer, FINAL, Lane, Origin, SpanView};
 use crate::journal::JournalOptions;
 use crate::record::keyring::Keyring;
@@ -101,6 +101,7 @@ impl Trail {
             },
             dead_letters: self.dead_letters(),
             spans: Spans::Sent,
+            log_body: LogBody::Text,
         }
     }
 

@@ -65,7 +65,8 @@ fn every_format_of_every_kind_is_as_it_was() {
 #[test]
 fn the_documented_field_map_is_the_one_that_is_written() {
     let head = "# Where each field of a record stands in each format\n\nMade from the table that the writers use. A \
-        dash is a field that the format leaves out.\n\n";
+        dash is a field that the format leaves out. OCSF, ECS, CEF and LEEF can be the bodies of log records too: \
+        `LLM_AUDIT_LOG_BODY`.\n\n";
     same(
         "../../../collector-config/FIELDS.md",
         &(head.to_owned() + &field_map()),
