@@ -1,4 +1,4 @@
-# What .ci/collector and .ci/jaeger share: a Go that is new enough, and binaries that are built once, outside of the
+# What the scripts share that build programs in Go: a Go that is new enough, and binaries that are built once, outside of the
 # clone. It is sourced, with `name` set to what the messages begin with.
 #
 #   LLM_AUDIT_CACHE   where binaries are kept; default $XDG_CACHE_HOME/llm-audit or ~/.cache/llm-audit

@@ -5,6 +5,9 @@
 //! field's name (see [`Format::home`](super::Format::home)); `-` is a field that the format leaves out. Rows are in
 //! the order in which lines of text have them: what identifies and proves a record comes first, since receivers cut.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::Format;
 use crate::record::attribute as a;
 
@@ -57,7 +60,11 @@ pub(super) enum Place {
 
 /// The number of a field's row.
 pub(super) fn row_of(field: &str) -> Option<usize> {
-    PLACES.iter().position(|row| row.field == field)
+    static ROWS: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+        let rows = PLACES.iter().enumerate();
+        rows.map(|(row, places)| (places.field, row)).collect()
+    });
+    ROWS.get(field).copied()
 }
 
 macro_rules! places {
