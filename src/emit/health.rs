@@ -21,7 +21,7 @@ pub struct Health {
     /// Records that could not be written; a gap record tells of them.
     pub dropped: u64,
     /// Calls that were refused, since their start could not be recorded: see
-    /// [`OnFailure::FailClosed`](crate::OnFailure::FailClosed). None of them was made.
+    /// [`OnFailure::FailClosed`](crate::failure::OnFailure::FailClosed). None of them was made.
     pub calls_refused: u64,
     /// Records that wait for somebody who has not got them yet.
     pub depth: u64,
