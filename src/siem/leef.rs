@@ -3,7 +3,8 @@
 //! `LEEF:2.0|llm-audit|llm-audit|VERSION|EVENT|x09|key=value<TAB>key=value …`. The header holds fixed words only. The
 //! format has no escape for its delimiter, so line breaks and tabs in values become spaces and other characters that are
 //! not shown `<U+001B>`; `llmEscaped=1` says that this happened. Values end after 1,024 bytes, JSON values of changes
-//! after 4,000. Times are milliseconds since 1970.
+//! after 4,000. Quotes and backslashes mean nothing in LEEF; a reader that gives them a meaning, as Tenzir's does, may take
+//! several fields for one where a value holds a single quote. Times are milliseconds since 1970.
 
 use std::fmt::Write as _;
 

@@ -101,13 +101,7 @@ proptest! {
         for (key, value) in fields {
             prop_assert!(said.insert(key.to_owned(), value.to_owned()).is_none(), "{} twice", key);
         }
-        said.remove("sev").unwrap();
-        said.remove("llmEscaped");
-        let expected = expected(Format::Leef, &record, |text| shown(&text.replace(['\t', '\n', '\r'], " ")));
-        for (key, value) in expected.iter().filter(|(_, value)| !value.is_empty()) {
-            prop_assert!(is_same(&said.remove(key).unwrap(), value), "{}", key);
-        }
-        prop_assert_eq!(said.len(), 0, "{:?}", said);
+        check_leef(&record, &said, str::to_owned)?;
     }
 
     #[test]
@@ -120,6 +114,25 @@ proptest! {
         let said = read_cef(header[7]);
         check_cef(&record, &said)?;
     }
+}
+
+fn check_leef(
+    record: &AuditRecord,
+    said: &BTreeMap<String, String>,
+    read: fn(&str) -> String,
+) -> Result<(), TestCaseError> {
+    let mut said = said.clone();
+    prop_assert!(said.remove("sev").is_some());
+    said.remove("llmEscaped");
+    let keep = |text: &str| read(&shown(&text.replace(['\t', '\n', '\r'], " ")));
+    let expected = expected(Format::Leef, record, keep);
+    for (key, value) in expected.iter().filter(|(_, value)| !value.is_empty()) {
+        let found = said.remove(key);
+        let same = found.as_deref().is_some_and(|found| is_same(found, value));
+        prop_assert!(same, "{}: {:?} {:?}", key, found, value);
+    }
+    prop_assert_eq!(said.len(), 0, "{:?}", said);
+    Ok(())
 }
 
 /// Reads an extension by the rule that an equals sign without a backslash before it ends a key.
@@ -186,35 +199,79 @@ fn another_project_reads_from_cef_what_was_recorded() {
         eprintln!("skipped: there is no python3 with pycef");
         return;
     }
+    for (record, fields) in read_by(
+        Command::new("python3").args(["-c", PYCEF]),
+        Format::Cef,
+        str::to_owned,
+    ) {
+        let fields: BTreeMap<String, String> = serde_json::from_str(&fields).unwrap();
+        let fields = fields
+            .into_iter()
+            .map(|(key, value)| (key, unescaped(&value)));
+        check_cef(&record, &fields.collect()).unwrap();
+    }
+}
+
+#[test]
+fn another_project_reads_from_leef_what_was_recorded() {
+    let Some(tenzir) = std::env::var_os("LLM_AUDIT_TEST_TENZIR") else {
+        let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        assert!(!strict, "LLM_AUDIT_TEST_TENZIR is not set");
+        eprintln!("SKIPPED: set LLM_AUDIT_TEST_TENZIR to what .ci/tenzir prints");
+        return;
+    };
+    for (record, event) in read_by(Command::new(tenzir).arg(TENZIR), Format::Leef, unquoted) {
+        let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+        assert_eq!(event["leef_version"], "2.0");
+        assert_eq!(event["product_name"], "llm-audit");
+        assert_eq!(event["event_class_id"], event_id(&record));
+        let fields = event["attributes"].as_object().unwrap().iter();
+        let fields = fields.map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned()));
+        let fields = fields.filter(|(key, value)| key != "mac" && !value.is_empty());
+        check_leef(&record, &fields.collect(), as_tenzir_reads).unwrap();
+    }
+}
+
+/// Hostile records, and for each the line in which a program of another project says what it reads.
+fn read_by(
+    program: &mut Command,
+    format: Format,
+    given: fn(&str) -> String,
+) -> Vec<(AuditRecord, String)> {
     let mut runner = TestRunner::deterministic();
     let records: Vec<AuditRecord> = (0..500)
         .map(|_| hostile_record().new_tree(&mut runner).unwrap().current())
         .collect();
-    let mut lines = Vec::new();
-    for record in &records {
-        Format::Cef.write(record, None, &mut lines);
-        lines.push(b'\n');
-    }
-    let mut python = Command::new("python3")
-        .args(["-c", PYCEF])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = python.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || input.write_all(&lines));
-    let output = python.wait_with_output().unwrap();
+    let lines = records
+        .iter()
+        .map(|record| given(&line(format, record)) + "\n");
+    let lines: String = lines.collect();
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut program = program.spawn().unwrap();
+    let mut input = program.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()));
+    let output = program.wait_with_output().unwrap();
     writer.join().unwrap().unwrap();
     let read = String::from_utf8(output.stdout).unwrap();
     assert_eq!(read.lines().count(), records.len());
-    for (record, fields) in records.iter().zip(read.lines()) {
-        let fields: BTreeMap<String, String> = serde_json::from_str(fields).unwrap();
-        let fields = fields
-            .into_iter()
-            .map(|(key, value)| (key, unescaped(&value)));
-        check_cef(record, &fields.collect()).unwrap();
-    }
+    records
+        .into_iter()
+        .zip(read.lines().map(str::to_owned))
+        .collect()
 }
+
+/// Tenzir takes blanks off the ends of values.
+fn as_tenzir_reads(text: &str) -> String {
+    unquoted(text).trim().to_owned()
+}
+
+/// LEEF knows no quotes; Tenzir does.
+fn unquoted(text: &str) -> String {
+    text.replace(['"', '\'', '\\'], "~")
+}
+
+/// Reads LEEF, values as texts, and prints each event as a line of JSON.
+const TENZIR: &str = "from_stdin { read_leef raw=true } | write_ndjson";
 
 /// pycef finds fields, and leaves their escapes to its caller.
 fn unescaped(value: &str) -> String {
