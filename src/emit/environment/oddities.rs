@@ -70,7 +70,7 @@ const OURS: [&str; 5] = [
     "LLM_AUDIT_POLICY",
 ];
 /// What the collector's configuration and its scripts read, and what tests do: how their variables begin.
-const OF_OTHERS: [&str; 25] = [
+const OF_OTHERS: [&str; 26] = [
     "LLM_AUDIT_BACKEND",
     "LLM_AUDIT_CACHE",
     "LLM_AUDIT_CLICKHOUSE",
@@ -85,6 +85,7 @@ const OF_OTHERS: [&str; 25] = [
     "LLM_AUDIT_INGEST_TOKEN",
     "LLM_AUDIT_JAEGER",
     "LLM_AUDIT_KAFKA",
+    "LLM_AUDIT_LISTEN",
     "LLM_AUDIT_LOKI",
     "LLM_AUDIT_NOTABLE",
     "LLM_AUDIT_OTLP_GRPC",
