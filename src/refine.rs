@@ -250,14 +250,8 @@ impl Gate {
             actor.user_hash = (forms.user > IdentityForm::Omit).then(hash);
         }
         actor.user_id.take_if(|_| forms.user < IdentityForm::Plain);
-        let settled = |text: JsonText| {
-            values::settled(
-                &hasher,
-                forms.metadata,
-                HashField::Metadata,
-                text.to_value(),
-            )
-        };
+        let settled =
+            |text: JsonText| values::metadata_settled(&hasher, forms.metadata, text.to_value());
         envelope.metadata = envelope.metadata.take().and_then(settled);
         forms
     }

@@ -94,7 +94,7 @@ impl ChangeRecord {
     /// [`AuditError::NotJson`].
     pub fn metadata<T: Serialize + ?Sized>(mut self, metadata: &T) -> Result<Self, AuditError> {
         let metadata = to_value("the metadata", metadata)?;
-        self.envelope.metadata = Some(JsonText::or_note(&metadata));
+        self.envelope.metadata = Some(JsonText::captured(&metadata));
         Ok(self)
     }
 
@@ -176,7 +176,7 @@ impl AccessRecord {
     /// [`AuditError::NotJson`].
     pub fn metadata<T: Serialize + ?Sized>(mut self, metadata: &T) -> Result<Self, AuditError> {
         let metadata = to_value("the metadata", metadata)?;
-        self.envelope.metadata = Some(JsonText::or_note(&metadata));
+        self.envelope.metadata = Some(JsonText::captured(&metadata));
         Ok(self)
     }
 

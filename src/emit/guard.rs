@@ -14,7 +14,8 @@ use super::spool::{SpanView, StartToken};
 use crate::clock::Moment;
 use crate::provider::{self, Provider};
 use crate::record::{
-    Actor, CapturedCall, Delivery, Ending, Label, RawText, RecordId, Sanitization, TraceContext,
+    Actor, CapturedCall, Content, Delivery, Ending, Label, RawText, RecordId, Sanitization,
+    TraceContext,
 };
 
 /// Why a call was not started, or its end not written. Nothing was sent anywhere.
@@ -309,7 +310,7 @@ impl CallGuard {
         &mut self,
         metadata: &T,
     ) -> Result<&mut Self, AuditError> {
-        self.call().metadata = Some(content("the metadata", metadata)?);
+        self.call().metadata = Some(Content::Json(json("the metadata", metadata)?));
         Ok(self)
     }
 

@@ -373,3 +373,10 @@ fn any_call() -> impl Strategy<Value = Call> {
         },
     )
 }
+
+/// Arrays in arrays, so many.
+pub(crate) fn nested(levels: usize) -> serde_json::Value {
+    (0..levels).fold(serde_json::Value::Null, |inner, _| {
+        serde_json::json!([inner])
+    })
+}

@@ -30,6 +30,16 @@ pub enum TextError {
         /// Column of the first fault, from 1.
         column: usize,
     },
+    /// The value has more arrays and objects in one another than are read again.
+    #[error("nested deeper than the {limit} levels that are allowed")]
+    TooDeep {
+        /// What is allowed.
+        limit: usize,
+    },
+}
+
+impl TextError {
+    pub(crate) const TOO_DEEP: Self = Self::TooDeep { limit: MOST_LEVELS };
 }
 
 /// A name or identifier: at most 1,024 bytes of UTF-8.
@@ -195,9 +205,18 @@ impl JsonText {
     /// often are.
     ///
     /// # Errors
-    /// [`TextError::TooLong`] where the text would be longer than 16 KiB.
+    /// [`TextError::TooLong`] where the text would be longer than 16 KiB, [`TextError::TooDeep`] where nobody could read it.
     pub fn from_value(value: &serde_json::Value) -> Result<Self, TextError> {
+        shallow(value)?;
         Self::bounded(exact_json(value))
+    }
+
+    /// A value as it was captured, of any length: the gate makes it short. One that is too deep is a note of that already.
+    pub(crate) fn captured(value: &serde_json::Value) -> Self {
+        match shallow(value) {
+            Ok(()) => Self(exact_json(value).into()),
+            Err(error) => Self::note(&error),
+        }
     }
 
     /// The text.
@@ -206,16 +225,21 @@ impl JsonText {
         &self.0
     }
 
-    /// The text of a value, or where it would be too long, of a note that says how long.
+    /// The text of a value, or where it would be too long or too deep, of a note that says so.
     pub(crate) fn or_note(value: &serde_json::Value) -> Self {
-        Self::from_value(value).unwrap_or_else(|error| {
-            let bytes = match error {
-                TextError::TooLong { length, .. } => length,
-                TextError::NotJson { .. } => 0,
-            };
-            let note = serde_json::json!({ "llm_audit.omitted": "too_long", "bytes": bytes });
-            Self::from_value(&note).expect("the note is short")
-        })
+        Self::from_value(value).unwrap_or_else(|error| Self::note(&error))
+    }
+
+    /// What stands in the place of a value that is left out.
+    pub(crate) fn note(why: &TextError) -> Self {
+        let note = match why {
+            TextError::TooLong { length, .. } => {
+                serde_json::json!({ "llm_audit.omitted": "too_long", "bytes": length })
+            }
+            TextError::TooDeep { .. } => serde_json::json!({ "llm_audit.omitted": "too_deep" }),
+            TextError::NotJson { .. } => serde_json::json!({ "llm_audit.omitted": "not_json" }),
+        };
+        Self(exact_json(&note).into())
     }
 
     /// The value.
@@ -291,6 +315,30 @@ impl FromStr for ContentText {
         Ok(Self(text.into()))
     }
 }
+
+/// Whether a value is read again when it is written.
+fn shallow(value: &serde_json::Value) -> Result<(), TextError> {
+    fn is_within(value: &serde_json::Value, levels: usize) -> bool {
+        use serde_json::Value;
+        match value {
+            Value::Array(items) => {
+                levels > 0 && items.iter().all(|item| is_within(item, levels - 1))
+            }
+            Value::Object(fields) => {
+                levels > 0 && fields.values().all(|field| is_within(field, levels - 1))
+            }
+            _ => true,
+        }
+    }
+    if is_within(value, MOST_LEVELS) {
+        Ok(())
+    } else {
+        Err(TextError::TOO_DEEP)
+    }
+}
+
+/// As deep as serde_json reads.
+const MOST_LEVELS: usize = 127;
 
 /// A value's text with sorted keys and exact numbers, whatever order its maps keep.
 pub(crate) fn exact_json(value: &serde_json::Value) -> String {
@@ -392,6 +440,16 @@ mod tests {
                 .parse::<JsonText>()
                 .is_err()
         );
+        for levels in [1, 127, 128, 129, 1000] {
+            let value = crate::record::testing::nested(levels);
+            let read = |text: JsonText| text.as_str().parse::<JsonText>().unwrap().to_value();
+            match JsonText::from_value(&value) {
+                Ok(text) => assert_eq!((read(text), levels <= 127), (value.clone(), true)),
+                Err(error) => assert_eq!((error, levels > 127), (TextError::TOO_DEEP, true)),
+            }
+            read(JsonText::or_note(&value));
+            read(JsonText::captured(&value));
+        }
         let text = JsonText::from_value(&serde_json::json!({"b": 1, "a": [true]})).unwrap();
         assert_eq!(text.as_str(), r#"{"a":[true],"b":1}"#);
         let exact =

@@ -286,6 +286,12 @@ const NAMES: &[(&str, Meaning)] = &[
     ("user.id", Meaning::User),
 ];
 
+/// Every meaning that a name has.
+#[cfg(test)]
+pub(crate) fn every_meaning() -> impl Iterator<Item = Meaning> {
+    NAMES.iter().map(|(_, meaning)| *meaning)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,11 +32,11 @@ impl FieldValue {
     /// A text in the form that its meaning asks for, so that it is copied once.
     pub(crate) fn of_text(meaning: Meaning, text: &str) -> Self {
         match meaning {
-            Meaning::Input
-            | Meaning::Metadata
-            | Meaning::Output
-            | Meaning::SystemPrompt
-            | Meaning::Tools => Self::Content(Content::of_text(text)),
+            // As it was said: canonical JSON rounds long numbers.
+            Meaning::Metadata => Self::Content(Content::Bytes(RawText::from(text))),
+            Meaning::Input | Meaning::Output | Meaning::SystemPrompt | Meaning::Tools => {
+                Self::Content(Content::of_text(text))
+            }
             Meaning::StatusDescription => Self::Error(RawText::from(text)),
             _ => Self::Text(Label::clip(text)),
         }
@@ -130,6 +130,15 @@ impl Fields {
 
 /// Puts what one field says into the call: the only way in for whatever has names and values.
 pub(crate) fn take_field(call: &mut CapturedCall, meaning: Meaning, value: FieldValue) {
+    let value = match value {
+        FieldValue::Float(number) if is_text(meaning) => {
+            FieldValue::of_text(meaning, &number.to_string())
+        }
+        FieldValue::Int(number) if is_text(meaning) => {
+            FieldValue::of_text(meaning, &number.to_string())
+        }
+        other => other,
+    };
     match value {
         FieldValue::Content(content) => apply_content(call, meaning, content),
         FieldValue::Error(message) => failed(call, None, Some(message)),
@@ -137,6 +146,19 @@ pub(crate) fn take_field(call: &mut CapturedCall, meaning: Meaning, value: Field
         FieldValue::Int(number) => apply_int(call, meaning, number),
         FieldValue::Text(text) => apply_text(call, meaning, text),
     }
+}
+
+/// Whether what has this meaning is a text, whatever it is said as.
+fn is_text(meaning: Meaning) -> bool {
+    matches!(
+        meaning,
+        Meaning::Input
+            | Meaning::Metadata
+            | Meaning::Output
+            | Meaning::StatusDescription
+            | Meaning::SystemPrompt
+            | Meaning::Tools
+    )
 }
 
 fn apply_float(call: &mut CapturedCall, meaning: Meaning, number: f64) {
@@ -156,6 +178,13 @@ fn apply_float(call: &mut CapturedCall, meaning: Meaning, number: f64) {
 }
 
 fn apply_int(call: &mut CapturedCall, meaning: Meaning, number: u64) {
+    if !takes_number(call, meaning, number) {
+        apply_name(call, meaning, Label::clip(&number.to_string()));
+    }
+}
+
+/// False where the meaning is no number's.
+fn takes_number(call: &mut CapturedCall, meaning: Meaning, number: u64) -> bool {
     let usage = &mut call.response.usage;
     let count = match meaning {
         Meaning::AudioInputTokens => &mut usage.audio_input_tokens,
@@ -172,19 +201,23 @@ fn apply_int(call: &mut CapturedCall, meaning: Meaning, number: u64) {
             } else {
                 Delivery::Stream
             };
-            return;
+            return true;
         }
         Meaning::ServerPort => {
             call.server_port = u16::try_from(number).ok();
-            return;
+            return true;
         }
-        Meaning::SignOfAnswer => return answered(call),
-        _ => return apply_text(call, meaning, Label::clip(&number.to_string())),
+        Meaning::SignOfAnswer => {
+            answered(call);
+            return true;
+        }
+        _ => return false,
     };
     *count = Some(number);
     if matches!(meaning, Meaning::OutputTokens) {
         answered(call);
     }
+    true
 }
 
 fn apply_content(call: &mut CapturedCall, meaning: Meaning, content: Content) {
@@ -202,6 +235,14 @@ fn apply_content(call: &mut CapturedCall, meaning: Meaning, content: Content) {
 }
 
 fn apply_text(call: &mut CapturedCall, meaning: Meaning, text: Label) {
+    // Numbers as texts come from layers that lost their type on the way.
+    let number = text.as_str().parse::<u64>().ok();
+    if !number.is_some_and(|number| takes_number(call, meaning, number)) {
+        apply_name(call, meaning, text);
+    }
+}
+
+fn apply_name(call: &mut CapturedCall, meaning: Meaning, text: Label) {
     match meaning {
         Meaning::Action => call.action = Some(text),
         Meaning::ClientAddress => call.actor.client_address = Some(text),
@@ -237,12 +278,7 @@ fn apply_text(call: &mut CapturedCall, meaning: Meaning, text: Label) {
             _ => call.ending = Ending::Blocked(text),
         },
         Meaning::User => call.actor.user_id = Some(text),
-        // Numbers as texts come from layers that lost their type on the way.
-        _ => {
-            if let Ok(number) = text.as_str().parse::<u64>() {
-                apply_number(call, meaning, number);
-            }
-        }
+        _ => {}
     }
 }
 
@@ -252,19 +288,6 @@ fn provider(name: Label) -> Label {
         name
     } else {
         Label::clip(today)
-    }
-}
-
-fn apply_number(call: &mut CapturedCall, meaning: Meaning, number: u64) {
-    let numeric = !matches!(
-        meaning,
-        Meaning::StatusCode
-            | Meaning::RequestTemperature
-            | Meaning::RequestTopP
-            | Meaning::TimeToFirstChunk
-    );
-    if numeric {
-        apply_int(call, meaning, number);
     }
 }
 

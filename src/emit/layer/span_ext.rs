@@ -198,9 +198,8 @@ impl AuditSpanExt for Span {
     }
 
     fn audit_metadata<T: Serialize + ?Sized>(&self, metadata: &T) -> Result<&Self, AuditError> {
-        self.update_with("the metadata", metadata, |call, content| {
-            call.metadata = Some(content);
-        })
+        let metadata = json("the metadata", metadata)?;
+        self.update(|call| call.metadata = Some(Content::Json(metadata)))
     }
 
     fn audit_request<T: Serialize + ?Sized>(

@@ -441,3 +441,42 @@ fn a_rule_may_ask_for_the_model_that_answered_where_nobody_asked_for_one() {
         ("redact", "hash", "omit")
     );
 }
+
+#[test]
+fn the_same_metadata_leave_alike_on_a_call_and_on_a_change() {
+    let nested = crate::record::testing::nested(150);
+    let long = |letter: &str| serde_json::json!({ "text": letter.repeat(20_000) });
+    let values = [
+        serde_json::json!({ "id": 1_234_567_890_123_456_789_u64 }),
+        serde_json::json!([1, 2]),
+        serde_json::json!({ "password": "x".repeat(20_000) }),
+        long("a"),
+        long("b"),
+        nested,
+    ];
+    for form in ["redact", "hash", "danger_plain"] {
+        let gate = gate(&format!(
+            "[[rule]]\nname = 'a'\nwhen.operation = '*'\nmetadata = '{form}'\n[[rule]]\nname = 'b'\nmetadata = '{form}'\n"
+        ));
+        let mut seen = std::collections::HashSet::new();
+        for value in &values {
+            let id = RecordId::from_parts(1, [1; 10]);
+            let time = Timestamp::from_unix_nanos(1);
+            let mut call = CapturedCall::new(id, time, Label::clip("chat"));
+            call.metadata = Some(Content::Json(RawText::from(value.to_string().as_str())));
+            let of_call = gate.refine(&call, |record, _| record.envelope.metadata.cloned());
+            let mut envelope = Envelope::new(id, time);
+            envelope.metadata = Some(JsonText::captured(value));
+            let system = Body::System(System {
+                event: SystemEvent::Heartbeat,
+                detail: None,
+            });
+            let of_other = gate.refine_other(envelope, system).envelope.metadata;
+            assert_eq!(of_call, of_other, "{form}");
+            seen.insert(of_call.unwrap().as_str().to_owned());
+        }
+        // Two long ones are two, but for the note in their place, which says how long they were.
+        let distinct = if form == "hash" { 6 } else { 5 };
+        assert_eq!(seen.len(), distinct, "{form}");
+    }
+}
