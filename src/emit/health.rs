@@ -18,7 +18,7 @@ pub struct Health {
     pub refused: u64,
     /// Spans refused for good.
     pub spans_refused: u64,
-    /// Records that could not be written; a gap record tells of them.
+    /// Records that could not be written, or not be read again where they were; a gap record tells of them.
     pub dropped: u64,
     /// Calls that were refused, since their start could not be recorded: see
     /// [`OnFailure::FailClosed`](crate::failure::OnFailure::FailClosed). None of them was made.

@@ -9,7 +9,7 @@
 //! | `llm_audit.cost.unknown` | counter | `{call}` | *call*, `llm_audit.cost.reason` | inferences of which it is not |
 //! | `llm_audit.sanitization.matches` | counter | `{match}` | `llm_audit.sanitization.class`, `llm_audit.sanitization.status` | values found before sending: `applied` where replaced |
 //! | `llm_audit.record.written` | counter | `{record}` | `llm_audit.kind`, `llm_audit.status` | records written to the spool; a status where it is a call |
-//! | `llm_audit.record.dropped` | observable counter | `{record}` | | records that could not be written |
+//! | `llm_audit.record.dropped` | observable counter | `{record}` | | records that could not be written, or not be read again |
 //! | `llm_audit.record.delivered` | observable counter | `{record}` | `llm_audit.signal` | acknowledged by the receiver, as `log` and as `span` |
 //! | `llm_audit.record.dead_letter` | observable counter | `{record}` | `llm_audit.signal` | refused for good |
 //! | `llm_audit.record.undelivered` | observable gauge | `{record}` | | records that wait for somebody |
@@ -323,7 +323,7 @@ const COUNTERS: &[Shown] = &[
     (
         "llm_audit.record.dropped",
         "{record}",
-        "Audit records that could not be written.",
+        "Audit records that could not be written, or not be read again.",
         Values::One(|health| health.dropped),
     ),
     (

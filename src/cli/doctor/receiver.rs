@@ -22,9 +22,6 @@ pub(super) fn examine(config: &SenderConfig, deadline: Duration) -> Vec<Finding>
                 probe::Finding::Problem { what, remedy } => {
                     Finding::of(Verdict::Problem, &title, to + &what, remedy)
                 }
-                probe::Finding::Warning { what, remedy } => {
-                    Finding::of(Verdict::Warning, &title, to + &what, remedy)
-                }
             });
         }
     }

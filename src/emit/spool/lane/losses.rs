@@ -44,6 +44,7 @@ impl Lane {
         let told = self.damage_told.fetch_max(missing.end.0, Ordering::AcqRel);
         let count = missing.end.0.saturating_sub(missing.start.0.max(told));
         if count > 0 {
+            self.totals.dropped.fetch_add(count, Ordering::Relaxed);
             self.state().losses.add("frames_damaged", count);
         }
     }
