@@ -404,6 +404,7 @@ impl AuditorBuilder {
     /// See [`BuildError`].
     pub fn build(self) -> Result<Auditor, BuildError> {
         self.check()?;
+        self.environment.tell_unknown();
         let policy = self.policy.read(&self.environment)?;
         let clock = Arc::new(Clock::system());
         let data_dir = self.chosen_data_dir();

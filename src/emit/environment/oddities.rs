@@ -1,9 +1,22 @@
 //! What is set in an environment and has no effect, or another than was meant. What is wrong with the rest is told by
 //! whoever reads it.
 
+use std::io::Write as _;
+
 use super::Environment;
 
 impl Environment {
+    /// Says on standard error which variables are named like ours and mean nothing: another spelling may have been meant,
+    /// and another policy holds without it.
+    pub(crate) fn tell_unknown(&self) {
+        for (name, why) in self.oddities() {
+            if unknown(&name).is_some() && name.starts_with(PREFIX) {
+                // Where nobody listens to it, `llm-audit doctor` says the same.
+                let _ = writeln!(std::io::stderr().lock(), "llm-audit: {name} {why}");
+            }
+        }
+    }
+
     /// Variables that are set and not understood, with why; no values, since they may be secrets.
     pub(crate) fn oddities(&self) -> Vec<(String, String)> {
         let mut oddities = Vec::new();
@@ -40,7 +53,7 @@ impl Environment {
 
 /// Why a variable has no effect, where that is told by its name.
 fn unknown(name: &str) -> Option<String> {
-    let ours = name.starts_with("LLM_AUDIT_");
+    let ours = name.starts_with(PREFIX);
     let of_others = OF_OTHERS.iter().any(|others| name.starts_with(others));
     if ours && !of_others && !OURS.contains(&name) {
         return Some(format!("is none of {}", OURS.join(", ")));
@@ -62,6 +75,7 @@ fn is_switch(value: &str) -> bool {
         .any(|word| value.eq_ignore_ascii_case(word))
 }
 
+const PREFIX: &str = "LLM_AUDIT_";
 const OURS: [&str; 5] = [
     "LLM_AUDIT_DATA_DIR",
     "LLM_AUDIT_DISABLED",
