@@ -64,7 +64,9 @@ pub enum JournalError {
 #[non_exhaustive]
 pub enum AppendError {
     /// The journal's capacity is used or reserved; releasing segments makes room.
-    #[error("journal is full: {needed} bytes needed, {free} of {capacity} free")]
+    #[error(
+        "journal is full: {needed} bytes needed in one segment; {free} of {capacity} are free, spread over segments' ends"
+    )]
     Full {
         /// Bytes that the frame and the reservation asked for.
         needed: u64,
