@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,14 +39,12 @@ impl Collector {
 
     /// One of another binary, that is not running.
     pub(crate) fn of(binary: &Path) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let held = [free(), free(), free()];
         Self {
             binary: binary.to_owned(),
             config: Path::new(env!("CARGO_MANIFEST_DIR")).join("collector-config/file.yaml"),
             variables: Vec::new(),
             output: tempfile::tempdir().unwrap(),
-            ports: held.map(|listener| listener.local_addr().unwrap().port()),
+            ports: [(); 3].map(|()| port_of_its_own()),
             running: None,
         }
     }
@@ -212,6 +211,22 @@ impl Collector {
 impl Drop for Collector {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A port that stays its collector's while that is down: below those that the system gives to connections and to whoever
+/// asks for any port, and given out once by this process. Other processes begin elsewhere.
+fn port_of_its_own() -> u16 {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() as u16;
+    loop {
+        let next = first
+            .wrapping_mul(61)
+            .wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = 20_000 + next % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
