@@ -1,4 +1,4 @@
-# What the scripts share that build programs in Go: a Go that is new enough, and binaries that are built once, outside of the
+# What the scripts share that build programs: a Go that is new enough, and binaries that are built once, outside of the
 # clone. It is sourced, with `name` set to what the messages begin with.
 #
 #   LLM_AUDIT_CACHE   where binaries are kept; default $XDG_CACHE_HOME/llm-audit or ~/.cache/llm-audit
@@ -26,7 +26,7 @@ cached() {
 make_binary() {
     local directory=$1 file=$2 started=$SECONDS
     log=$directory.log
-    find_go
+    find_tools
     work=$(mktemp -d "$directory.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     : >"$log"
@@ -38,6 +38,9 @@ make_binary() {
     rm -f "$log"
     say "built in $((SECONDS - started)) s"
 }
+
+# What `build` needs; who builds without Go says so.
+find_tools() { find_go; }
 
 # Puts a Go that is new enough on PATH: the installed one, else one that the installed one fetches as a module.
 find_go() {
