@@ -290,7 +290,7 @@ impl Gate {
     fn cost(&self, call: &CapturedCall) -> CostRef<'_> {
         if !semconv::dialect::is_inference(call.operation.as_str()) {
             return CostRef::Unknown {
-                reason: "not_an_inference",
+                reason: CostRef::NOT_AN_INFERENCE,
             };
         }
         let operation = match call.operation.as_str() {

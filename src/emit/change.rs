@@ -87,8 +87,8 @@ impl ChangeRecord {
         Ok(self)
     }
 
-    /// What else the record is to say, as an object. It leaves with secrets and personal data masked unless a policy says
-    /// otherwise, and a note of its size where it is longer than 16 KiB.
+    /// What else the record is to say, as an object; see
+    /// [`AuditSpanExt::audit_metadata`](crate::AuditSpanExt::audit_metadata).
     ///
     /// # Errors
     /// [`AuditError::NotJson`].
@@ -169,8 +169,8 @@ impl AccessRecord {
         self
     }
 
-    /// What else the record is to say, as an object. It leaves with secrets and personal data masked unless a policy says
-    /// otherwise, and a note of its size where it is longer than 16 KiB.
+    /// What else the record is to say, as an object; see
+    /// [`AuditSpanExt::audit_metadata`](crate::AuditSpanExt::audit_metadata).
     ///
     /// # Errors
     /// [`AuditError::NotJson`].

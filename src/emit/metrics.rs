@@ -278,7 +278,7 @@ impl MeasuredCost {
         match cost {
             CostRef::Known { exact, .. } => Self::Usd(exact.to_f64()),
             CostRef::Unknown {
-                reason: NO_INFERENCE,
+                reason: CostRef::NOT_AN_INFERENCE,
             } => Self::None,
             CostRef::Unknown { reason } => Self::Unknown(KeyValue::new(
                 attribute::COST_REASON.name,
@@ -408,8 +408,6 @@ const TOKENS: [f64; 14] = [
 ];
 /// The attribute of a class; in a record it is part of the name, and there are as many counts as classes.
 const CLASS: &str = "llm_audit.sanitization.class";
-/// Why there is no cost of an agent or a tool.
-const NO_INFERENCE: &str = "not_an_inference";
 /// `error.type` of an error whose class is none of low cardinality.
 const OTHER: &str = "_OTHER";
 const LONGEST_WORD: usize = 64;

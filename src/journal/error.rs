@@ -65,7 +65,7 @@ pub enum JournalError {
 pub enum AppendError {
     /// The journal's capacity is used or reserved; releasing segments makes room.
     #[error(
-        "journal is full: {needed} bytes needed in one segment; {free} of {capacity} are free, spread over segments' ends"
+        "journal is full: {needed} bytes needed, and no segment has room for them; {free} of {capacity} are left over"
     )]
     Full {
         /// Bytes that the frame and the reservation asked for.

@@ -105,6 +105,11 @@ pub(crate) enum CostRef<'a> {
     },
 }
 
+impl CostRef<'_> {
+    /// Why agents and tools have no cost: those belong to the calls inside.
+    pub(crate) const NOT_AN_INFERENCE: &'static str = "not_an_inference";
+}
+
 impl RecordRef<'_> {
     /// See [`AuditRecord::severity`].
     pub(crate) fn severity(&self) -> Severity {

@@ -251,7 +251,10 @@ impl AuditHttp {
         match refused {
             None => Ok(call),
             Some(refused) => {
-                self.recorder.count_refusal();
+                // As with a guard: what is recorded and not durable is told by its record.
+                if matches!(refused, GuardError::NotRecorded { .. }) {
+                    self.recorder.count_refusal();
+                }
                 call.set_fed(Fed::Failed);
                 Err(refused)
             }

@@ -87,8 +87,9 @@ pub trait AuditSpanExt {
     fn audit_tools<T: Serialize + ?Sized>(&self, tools: &T) -> Result<&Self, AuditError>;
 
     /// What else the record is to say of the call, as an object: `&json!({"team": "search", "experiment": 7})`. It takes the
-    /// place of what was said before. It is no content: it leaves with secrets and personal data masked unless a policy
-    /// says otherwise, and a note of its size where it is longer than 16 KiB. What is no object becomes the `value` of one.
+    /// place of what was said before. It is no content: it leaves with secrets and personal data in texts masked unless
+    /// a policy says otherwise, and a note in its place where it is longer than 16 KiB or deeper than 127 levels. What is no
+    /// object becomes the `value` of one.
     ///
     /// # Errors
     /// [`AuditError::NotAudited`], [`AuditError::NotJson`].

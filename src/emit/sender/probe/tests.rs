@@ -110,7 +110,7 @@ fn what_fails_is_named_with_what_to_do_and_nothing_behind_it_is_tried() {
 }
 
 #[test]
-fn a_receiver_without_spans_is_a_warning_and_one_without_gzip_is_no_problem_where_it_is_off() {
+fn a_receiver_without_spans_is_well_and_one_without_gzip_is_no_problem_where_it_is_off() {
     let endpoint = receiver(|request| {
         let traces = request.starts_with("POST /v1/traces");
         let gzip = request.contains("content-encoding: gzip");
