@@ -27,7 +27,7 @@ use crate::siem::{self, Framing};
 Example:
   llm-audit export --data-dir llm-audit-data --format ocsf --since 24h > calls.json
   llm-audit export --data-dir llm-audit-data --format csv --kind change > changes.csv
-  llm-audit export --data-dir llm-audit-data --format syslog | ncat --ssl siem.example 6514")]
+  llm-audit export --data-dir llm-audit-data --format syslog | ncat --ssl-verify siem.example 6514")]
 pub(super) struct Export {
     /// The directory that holds audit_YYYY-MM-DD.jsonl
     #[arg(long, value_name = "DIR")]

@@ -29,7 +29,7 @@
 //! | frames on the disk | their checksum | lost | `frames_damaged`, `torn_tail`, `starts_unreadable`, `losses_unreadable` |
 //! | names, models, users and other labels | 1,024 bytes | cut, ends with `…` | |
 //! | an error's text | 500 characters | cut | |
-//! | metadata, and each JSON value of a change | 16 KiB | replaced by a note of its size | |
+//! | metadata, and each JSON value of a change | 16 KiB, 127 levels | replaced by a note that says so | |
 //! | each content that a [policy](crate::policy) lets leave as text | 256 KiB, and a sixteenth of a segment | replaced by a note of its size | |
 //!
 //! The spool keeps room for one gap record and for 4 KiB of every open call's end. Where not even a gap record fits, the
